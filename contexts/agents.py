@@ -1,0 +1,50 @@
+"""Agents and their keys: made, rotated, revoked, recognized."""
+
+import hashlib
+import secrets
+
+from django.db import transaction
+from django.utils import timezone
+
+from contexts.errors import IdTaken, Invalid
+from contexts.identifiers import is_context_id
+from contexts.models import Agent, Role
+
+LONGEST_AGENT_ID = 100
+
+
+def hash_of(key: str) -> str:
+    """What is stored of a key. Keys have 256 random bits, so a plain SHA-256 cannot be guessed."""
+    return hashlib.sha256(key.encode("utf-8", errors="replace")).hexdigest()
+
+
+@transaction.atomic
+def issue_key(agent_id: str, organization_id: str, role: Role | None = None) -> str:
+    """Makes the agent, or rotates its key when it exists; returns the key, which is not kept.
+
+    `role` None: writer for a new agent, unchanged for one that exists. A revoked agent works
+    again. Raises `Invalid` for the id, `IdTaken` when another organization has that agent.
+    """
+    if not is_context_id(agent_id, LONGEST_AGENT_ID):
+        raise Invalid({"agent_id": ["A letter or digit, then letters, digits and . _ : @ -"]})
+    key = "ctx_" + secrets.token_urlsafe(32)
+    agent = Agent.objects.select_for_update().filter(agent_id=agent_id).first()
+    if agent is None:
+        agent = Agent(agent_id=agent_id, organization_id=organization_id)
+    elif agent.organization_id != organization_id:
+        raise IdTaken(f"There is an agent {agent_id} in another organization.")
+    agent.role = role or agent.role
+    agent.key_hash, agent.key_hint = hash_of(key), key[:8]
+    agent.rotated_at, agent.revoked_at = timezone.now(), None
+    agent.save()
+    return key
+
+
+def revoke(agent_id: str) -> bool:
+    """Ends the agent's key, at once; whether there was such an agent."""
+    return bool(Agent.objects.filter(agent_id=agent_id).update(revoked_at=timezone.now()))
+
+
+def with_key(key: str) -> Agent | None:
+    """The agent whose key this is, unless revoked."""
+    return Agent.objects.filter(key_hash=hash_of(key), revoked_at=None).first()

@@ -1,0 +1,120 @@
+"""The resolve cache: folded documents, keyed by the revisions of their chain.
+
+A revision names its content, so an entry can never be stale and nothing invalidates it. Near
+is a bounded LRU in the process; with `REDIS_URL` there is a shared one behind it, which a
+breaker leaves alone for a while after a failure: without Redis reading is slower, never wrong.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections import OrderedDict
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache as shared
+
+logger = logging.getLogger("contextsys.cache")
+SHARED_SECONDS = 3600
+PAUSE_SECONDS = 5.0
+
+
+class LRU:
+    """The most recently used values, up to `most_bytes` in all. Thread-safe."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._values: OrderedDict[str, bytes] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> bytes | None:
+        with self._lock:
+            value = self._values.get(key)
+            if value is not None:
+                self._values.move_to_end(key)
+            return value
+
+    def put(self, key: str, value: bytes) -> None:
+        with self._lock:
+            self._bytes -= len(self._values.pop(key, b""))
+            self._values[key] = value
+            self._bytes += len(value)
+            while self._bytes > self._most_bytes:
+                _, dropped = self._values.popitem(last=False)
+                self._bytes -= len(dropped)
+
+    def clear(self) -> None:
+        with self._lock:
+            self._values.clear()
+            self._bytes = 0
+
+
+class Breaker:
+    """Keeps callers away from a service for a while after it failed."""
+
+    def __init__(self) -> None:
+        self._closed_until = 0.0
+
+    @property
+    def allows(self) -> bool:
+        return time.monotonic() >= self._closed_until
+
+    def failed(self) -> None:
+        self._closed_until = time.monotonic() + PAUSE_SECONDS
+
+
+class Counts:
+    """Hits and misses since the start; `health/` and `/metrics` show them."""
+
+    hits = 0
+    misses = 0
+
+    @property
+    def hit_rate(self) -> float:
+        """Between 0 and 1; 0 before the first read."""
+        reads = self.hits + self.misses
+        return self.hits / reads if reads else 0.0
+
+
+near = LRU(most_bytes=64 * 2**20)
+breaker = Breaker()
+counts = Counts()
+
+
+def get(chain: str) -> bytes | None:
+    """The folded document of a chain (its ids and revisions), from here or from Redis."""
+    key = _key(chain)
+    value = near.get(key)
+    if value is None:
+        value = _ask_shared("get", key)
+        if value is not None:
+            near.put(key, value)
+    if value is None:
+        counts.misses += 1
+    else:
+        counts.hits += 1
+    return value
+
+
+def put(chain: str, folded: bytes) -> None:
+    """Keeps the folded document of a chain."""
+    key = _key(chain)
+    near.put(key, folded)
+    _ask_shared("set", key, folded, SHARED_SECONDS)
+
+
+def _key(chain: str) -> str:
+    return "resolved:" + hashlib.sha256(chain.encode()).hexdigest()
+
+
+def _ask_shared(method: str, *arguments: Any) -> Any:
+    if not (settings.CONTEXTSYS_REDIS_URL and breaker.allows):
+        return None
+    try:
+        return getattr(shared, method)(*arguments)
+    except Exception as error:
+        breaker.failed()
+        logger.warning("the shared cache does not answer (%s)", type(error).__name__)
+        return None

@@ -1,0 +1,90 @@
+"""The end of a task: its status, and what it teaches the project."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from contexts import delegations, merging, services
+from contexts.access import Caller
+from contexts.levels import PROJECT, TASK, Document
+from contexts.models import Context, Delegation, Entry
+from contexts.queries import ancestor_id, timestamp
+
+REASON = "Reusable patterns discovered"
+MOST_PATTERNS = 50
+
+
+@transaction.atomic
+def complete(
+    caller: Caller,
+    context_id: str,
+    summary: str,
+    precondition: services.Precondition | None = None,
+) -> tuple[Context, list[Delegation]]:
+    """Completes a task and delegates its reusable patterns to the project.
+
+    Returns the task and the delegations its completion made; completing it again changes
+    nothing and returns the same. Raises `NotFound`, `RevisionMismatch`.
+    """
+    # The project first: patterns may be written there, and chains are locked from the top.
+    project_id = ancestor_id(TASK, caller.organization_id, context_id, PROJECT)
+    services.lock(PROJECT, caller.organization_id, project_id)
+    task = services.lock(TASK, caller.organization_id, context_id)
+    services.check_revision(task, precondition)
+    if task.data.get("status") == "completed" and "completed_at" in task.data:
+        return task, _made_by(caller, context_id)
+    patterns = reusable_patterns(caller.organization_id, context_id)
+    if patterns:
+        delegations.delegate(
+            caller,
+            TASK,
+            context_id,
+            to=PROJECT.name,
+            data={"reusable_patterns": patterns},
+            reason=REASON,
+        )
+    done = {
+        "status": "completed",
+        "completion_summary": summary,
+        "completed_at": timestamp(timezone.now()),
+    }
+
+    def completed(values: Document) -> Document:
+        return {**values, "data": merging.deep_merge(values["data"], done), "progress": 100}
+
+    task = services.update(caller, TASK, context_id, completed)
+    return task, _made_by(caller, context_id)
+
+
+def _made_by(caller: Caller, context_id: str) -> list[Delegation]:
+    return list(
+        Delegation.objects.filter(
+            organization_id=caller.organization_id,
+            level=TASK.name,
+            context_id=context_id,
+            reason=REASON,
+        ).order_by("id")
+    )
+
+
+def reusable_patterns(organization_id: str, context_id: str) -> Document:
+    """What a task found that others can use: its high and critical insights, newest 50.
+
+    By entry id, so that patterns of several tasks merge into one project without overwriting.
+    """
+    insights = Entry.objects.filter(
+        organization_id=organization_id,
+        level=TASK.name,
+        context_id=context_id,
+        kind=Entry.Kind.INSIGHT,
+        importance__in=("high", "critical"),
+    ).order_by("-created_at", "-id")[:MOST_PATTERNS]
+    return {
+        str(insight.entry_id): {
+            "pattern": insight.content,
+            "category": insight.category,
+            "importance": insight.importance,
+            "task_id": context_id,
+            "evidence": [str(insight.entry_id)],
+        }
+        for insight in insights
+    }

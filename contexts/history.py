@@ -1,0 +1,158 @@
+"""Reading the change log: a context's versions, and the organization's feed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Max, QuerySet
+
+from contexts import merging
+from contexts.errors import Gone, NotFound
+from contexts.levels import Document, Level
+from contexts.models import Change, Feed
+from contexts.queries import timestamp
+
+
+def versions_of(level: Level, organization_id: str, context_id: str) -> QuerySet[Change]:
+    """The versions of a context, newest first; also of a deleted one."""
+    return Change.objects.filter(
+        organization_id=organization_id,
+        level=level.name,
+        context_id=context_id,
+        makes_version=True,
+    ).order_by("-seq")
+
+
+def present_versions(changes: Sequence[Change]) -> list[Document]:
+    """A page of `history/`: versions with what each changed of the one before (RFC 6902).
+
+    `changes` are of one context, newest first; `diff` is null where a document is compacted.
+    """
+    if not changes:
+        return []
+    oldest = changes[-1]
+    before = (
+        Change.objects.filter(
+            organization_id=oldest.organization_id,
+            level=oldest.level,
+            context_id=oldest.context_id,
+            makes_version=True,
+            seq__lt=oldest.seq,
+        )
+        .order_by("-seq")
+        .first()
+    )
+    earlier = [*changes[1:], before]
+    return [
+        {
+            "version": change.version,
+            "revision": change.revision,
+            "actor": change.actor,
+            "operation": change.operation,
+            "at": timestamp(change.at),
+            "diff": _diff(previous, change),
+        }
+        for change, previous in zip(changes, earlier, strict=True)
+    ]
+
+
+def _diff(previous: Change | None, change: Change) -> list[Document] | None:
+    if _is_compacted(change) or (previous is not None and _is_compacted(previous)):
+        return None
+    before = previous.document if previous is not None else None
+    return merging.diff(before or {}, change.document or {})
+
+
+def _is_compacted(change: Change) -> bool:
+    return change.document is None and change.operation != Change.Operation.DELETED
+
+
+def present_version(level: Level, change: Change) -> Document:
+    """One version in the context's own shape. Raises `NotFound` for a deletion, `Gone`."""
+    if change.operation == Change.Operation.DELETED:
+        raise NotFound
+    if change.document is None:
+        raise Gone("That version is compacted.")
+    created = (
+        versions_of(level, change.organization_id, change.context_id)
+        .filter(operation=Change.Operation.CREATED, seq__lte=change.seq)
+        .first()
+    )
+    return {
+        "level": level.name,
+        "id": change.context_id,
+        "organization_id": change.organization_id,
+        **change.document,
+        "version": change.version,
+        "revision": change.revision,
+        "created_at": timestamp((created or change).at),
+        "updated_at": timestamp(change.at),
+        "updated_by": change.actor,
+    }
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of an organization's feed, gapless after the number that was asked for."""
+
+    feed: Feed
+    changes: list[Change]
+    since: int
+
+    def body(self) -> dict[str, Any]:
+        """The answer of `changes/` (CONTRACT §2)."""
+        reached = self.changes[-1].seq if self.changes else self.since
+        return {
+            "epoch": self.feed.epoch,
+            "floor": self.feed.floor,
+            "head": self.feed.head,
+            "next": reached,
+            "more": reached < self.feed.head,
+            "changes": [present_change(change) for change in self.changes],
+        }
+
+
+def read_feed(organization_id: str, since: int, limit: int) -> Page:
+    """Up to `limit` changes after number `since`.
+
+    Raises `Gone` below the floor (compacted) and beyond the head (another epoch's number).
+    """
+    # The changes before the head: it is then never behind what was read.
+    changes = list(
+        Change.objects.filter(organization_id=organization_id, seq__gt=since).order_by("seq")[
+            :limit
+        ]
+    )
+    feed = Feed.objects.get(organization_id=organization_id)
+    if not feed.floor <= since <= feed.head:
+        raise Gone(
+            f"The feed goes from {feed.floor} to {feed.head}: read the contexts anew.",
+            epoch=feed.epoch,
+            floor=feed.floor,
+            head=feed.head,
+        )
+    for expected, change in enumerate(changes, since + 1):
+        if change.seq != expected:
+            raise AssertionError(f"the feed of {organization_id} has a gap before {change.seq}")
+    return Page(feed, changes, since)
+
+
+def head_of(organization_id: str) -> int:
+    """The number of the organization's newest change."""
+    return Feed.objects.filter(organization_id=organization_id).aggregate(Max("head"))["head__max"] or 0
+
+
+def present_change(change: Change) -> dict[str, Any]:
+    """A change as subscribers hear of it (CONTRACT §3)."""
+    return {
+        "type": "context_changed",
+        "level": change.level,
+        "context_id": change.context_id,
+        "change_type": change.operation,
+        "changed_by": change.actor,
+        "timestamp": timestamp(change.at),
+        "version": change.version,
+        "revision": change.revision,
+        "seq": change.seq,
+        "previous_seq": change.seq - 1,
+    }

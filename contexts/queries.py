@@ -1,0 +1,249 @@
+"""Reading contexts: one, many, a chain, the resolved document, now or at a point in time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from django.db.models import QuerySet
+
+from contexts import cache, documents, merging
+from contexts.errors import Gone, NotFound
+from contexts.levels import GLOBAL, Document, Level
+from contexts.models import Change, Context, Delegation, Entry
+
+
+def timestamp(at: datetime) -> str:
+    """A time as the API writes it: ISO 8601 in UTC with microseconds and `Z`."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def present(level: Level, row: Context) -> Document:
+    """A context in the API's shape (CONTRACT §2); its parent must be loaded."""
+    return {
+        "level": level.name,
+        "id": row.context_id,
+        "organization_id": row.organization_id,
+        **level.document(row),
+        "version": row.version,
+        "revision": row.revision,
+        "created_at": timestamp(row.created_at),
+        "updated_at": timestamp(row.updated_at),
+        "updated_by": row.updated_by,
+    }
+
+
+def present_entry(entry: Entry) -> Document:
+    """An entry in the API's shape; only insights have `category` and `importance`."""
+    shown = {
+        "id": str(entry.entry_id),
+        "level": entry.level,
+        "context_id": entry.context_id,
+        "kind": entry.kind,
+        "content": entry.content,
+        "agent": entry.agent,
+        "created_at": timestamp(entry.created_at),
+    }
+    if entry.kind == Entry.Kind.INSIGHT:
+        shown |= {"category": entry.category, "importance": entry.importance}
+    if entry.kind == Entry.Kind.ACTION:
+        shown["details"] = entry.details
+    return shown
+
+
+def present_delegation(delegation: Delegation) -> Document:
+    """A delegation in the API's shape."""
+    decided = delegation.decided_at
+    return {
+        "id": str(delegation.delegation_id),
+        "level": delegation.level,
+        "context_id": delegation.context_id,
+        "delegate_to": delegation.target_level,
+        "target_id": delegation.target_id,
+        "delegate_data": delegation.data,
+        "delegation_reason": delegation.reason,
+        "status": delegation.status,
+        "requested_by": delegation.requested_by,
+        "created_at": timestamp(delegation.created_at),
+        "decided_by": delegation.decided_by or None,
+        "decided_at": timestamp(decided) if decided else None,
+    }
+
+
+def rows_of(level: Level, organization_id: str) -> QuerySet[Context]:
+    """The contexts of a level in an organization, each with its parent loaded."""
+    rows = level.model._default_manager.filter(organization_id=organization_id)
+    return rows.select_related("parent") if level.parent is not None else rows
+
+
+def _find(level: Level, organization_id: str, context_id: str) -> QuerySet[Context]:
+    return level.model._default_manager.filter(
+        organization_id=organization_id, context_id=context_id
+    )
+
+
+def ancestor_id(level: Level, organization_id: str, context_id: str, ancestor: Level) -> str:
+    """The id of a context's ancestor of that level. Raises `NotFound`."""
+    path = f"{level.path_to(ancestor)}__context_id"
+    found = _find(level, organization_id, context_id).values_list(path, flat=True).first()
+    if found is None:
+        raise NotFound
+    return str(found)
+
+
+@dataclass(frozen=True)
+class Link:
+    """One context of a chain, as far as resolving needs it."""
+
+    level: Level
+    context_id: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What an agent sees: the chain, most specific first, and the fold of its documents.
+
+    `folded` is JSON: `{"data": …, "sources": {pointer: index in the chain}}`.
+    """
+
+    chain: Sequence[Link]
+    folded: bytes
+
+    @cached_property
+    def _parsed(self) -> Document:
+        parsed: Document = documents.parse(self.folded)
+        return parsed
+
+    @property
+    def data(self) -> Document:
+        data: Document = self._parsed["data"]
+        return data
+
+    @property
+    def setters(self) -> dict[str, Link]:
+        """For every leaf, by JSON Pointer, the most specific context that set it."""
+        return {path: self.chain[index] for path, index in self._parsed["sources"].items()}
+
+    def body(self, with_sources: bool = False) -> Document:
+        """The answer of `resolved/` (CONTRACT §2)."""
+        body: Document = {
+            "context_id": self.chain[0].context_id,
+            "level": self.chain[0].level.name,
+            "data": self.data,
+            "inheritance_chain": [link.context_id for link in self.chain],
+            "revisions": {link.level.name: link.revision for link in self.chain},
+        }
+        if with_sources:
+            body["sources"] = {
+                path: {"level": link.level.name, "context_id": link.context_id}
+                for path, link in self.setters.items()
+            }
+        return body
+
+
+def resolve(level: Level, organization_id: str, context_id: str) -> Resolved:
+    """The resolved context as it is now: one query when the fold is cached, else two.
+
+    Raises `NotFound`.
+    """
+    prefixes = {each: level.path_to(each) for each in level.chain()}
+    columns = [
+        f"{prefix}__{name}" if prefix else name
+        for prefix in prefixes.values()
+        for name in ("context_id", "revision")
+    ]
+    found = _find(level, organization_id, context_id).values_list(*columns).first()
+    if found is None:
+        raise NotFound
+    chain = [Link(each, *found[2 * i : 2 * i + 2]) for i, each in enumerate(prefixes)]
+    folded = cache.get(_cache_key(organization_id, chain))
+    if folded is not None:
+        return Resolved(chain, folded)
+    # The documents may be newer than the revisions just read: keep what belongs together.
+    rows = _chain_rows(level, organization_id, context_id)
+    chain = [Link(each, row.context_id, row.revision) for each, row in rows]
+    folded = _fold([row.data for _, row in rows])
+    cache.put(_cache_key(organization_id, chain), folded)
+    return Resolved(chain, folded)
+
+
+def _cache_key(organization_id: str, chain: Sequence[Link]) -> str:
+    return "|".join([organization_id, *(f"{link.context_id}@{link.revision}" for link in chain)])
+
+
+def _chain_rows(
+    level: Level, organization_id: str, context_id: str
+) -> list[tuple[Level, Context]]:
+    rows = _find(level, organization_id, context_id)
+    if level.parent is not None:
+        rows = rows.select_related(level.path_to(GLOBAL))
+    row = rows.first()
+    if row is None:
+        raise NotFound
+    chain = [(level, row)]
+    for each in list(level.chain())[1:]:
+        row = row.parent  # type: ignore[attr-defined]
+        chain.append((each, row))
+    return chain
+
+
+def _fold(specific_first: list[Document]) -> bytes:
+    general_first = specific_first[::-1]
+    last = len(general_first) - 1
+    setters = {path: last - index for path, index in merging.sources(general_first).items()}
+    return documents.to_json({"data": merging.fold(general_first), "sources": setters})
+
+
+def resolve_as_of(level: Level, organization_id: str, context_id: str, at: datetime) -> Resolved:
+    """The resolved context as it was at a time, from the change log.
+
+    Raises `NotFound` when it was not there then, `Gone` when that part is compacted.
+    """
+    chain: list[Link] = []
+    found: list[Document] = []
+    next_id = context_id
+    for each in level.chain():
+        change = (
+            Change.objects.filter(
+                organization_id=organization_id,
+                level=each.name,
+                context_id=next_id,
+                makes_version=True,
+                at__lte=at,
+            )
+            .order_by("-seq")
+            .first()
+        )
+        if change is None or change.operation == Change.Operation.DELETED:
+            raise NotFound
+        if change.document is None:
+            raise Gone("The history of that time is compacted.")
+        chain.append(Link(each, next_id, change.revision))
+        found.append(change.document["data"])
+        if each.parent is not None:
+            next_id = change.document[each.parent_field]
+    return Resolved(chain, _fold(found))
+
+
+def newest_entries(
+    organization_id: str, chain: Sequence[Link], at: datetime | None = None, each: int = 50
+) -> list[Entry]:
+    """The newest insights and progress of all levels of a chain, `each` a level, newest first."""
+    entries: list[Entry] = []
+    for link in chain:
+        rows = entries_of(organization_id, link.level, link.context_id).exclude(
+            kind=Entry.Kind.ACTION
+        )
+        if at is not None:
+            rows = rows.filter(created_at__lte=at)
+        entries += rows[:each]
+    return sorted(entries, key=lambda entry: (entry.created_at, entry.pk), reverse=True)
+
+
+def entries_of(organization_id: str, level: Level, context_id: str) -> QuerySet[Entry]:
+    """The entries of a context, newest first."""
+    return Entry.objects.filter(
+        organization_id=organization_id, level=level.name, context_id=context_id
+    ).order_by("-created_at", "-id")

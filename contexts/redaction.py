@@ -1,0 +1,5 @@
+from typing import Any
+
+
+def redact(value: Any) -> Any:
+    return value

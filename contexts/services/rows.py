@@ -1,0 +1,135 @@
+"""What all writers of context rows share: locks, preconditions, the next version."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from contexts import redaction
+from contexts.changes import Author
+from contexts.documents import revision_of
+from contexts.errors import DocumentTooLarge, NotFound, RevisionMismatch
+from contexts.levels import Document, Level
+from contexts.models import Change, Context
+
+Operation = Change.Operation
+Precondition = Callable[[str], bool]
+
+
+def find_locked(level: Level, organization_id: str, context_id: str) -> Context | None:
+    """The row, locked until the transaction ends, its parent loaded; None when missing."""
+    rows = level.model._default_manager.filter(
+        organization_id=organization_id, context_id=context_id
+    )
+    if level.parent is not None:
+        rows = rows.select_related("parent")
+    return rows.select_for_update(of=("self",), no_key=True).first()
+
+
+def lock(level: Level, organization_id: str, context_id: str) -> Context:
+    """Like `find_locked`, but raises `NotFound`."""
+    row = find_locked(level, organization_id, context_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def check_revision(row: Context, precondition: Precondition | None) -> None:
+    """Raises `RevisionMismatch` unless the caller's `If-Match` accepts the row's revision."""
+    if precondition is not None and not precondition(row.revision):
+        raise RevisionMismatch(
+            f"The context is at revision {row.revision} by now.", revision=row.revision
+        )
+
+
+def redacted(values: Any) -> Any:
+    """`values` without secrets, unless `CONTEXTSYS_REDACT` is off."""
+    if not settings.CONTEXTSYS_REDACT:
+        return values
+    return redaction.redact(values)
+
+
+def next_version(
+    author: Author,
+    level: Level,
+    row: Context,
+    operation: str,
+    record: Document | None = None,
+) -> Change:
+    """Gives `row` (not saved here) its next version and returns the change that tells of it."""
+    document = None if operation == Operation.DELETED else level.document(row)
+    _refuse_too_large(document)
+    parent_revision, row.version = row.revision, row.version + 1
+    row.revision = revision_of(row.version, parent_revision, document)
+    row.updated_at, row.updated_by = timezone.now(), author.name
+    return Change(
+        level=level.name,
+        context_id=row.context_id,
+        operation=operation,
+        version=row.version,
+        revision=row.revision,
+        parent_revision=parent_revision,
+        makes_version=True,
+        document=document,
+        record=record,
+        actor=author.name,
+        at=row.updated_at,
+    )
+
+
+def _refuse_too_large(document: Document | None) -> None:
+    limit = settings.CONTEXTSYS_MAX_DOCUMENT_BYTES
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    if len(text.encode()) > limit:
+        raise DocumentTooLarge(f"The document would be larger than {limit} bytes.")
+
+
+def remark(
+    author: Author, level: Level, row: Context | Change, operation: str, **body: Any
+) -> Change:
+    """An unsaved change that tells of something at `row` without making a version of it."""
+    return Change(
+        level=level.name,
+        context_id=row.context_id,
+        operation=operation,
+        version=row.version,
+        revision=row.revision,
+        makes_version=False,
+        actor=author.name,
+        at=timezone.now(),
+        **body,
+    )
+
+
+def last_version(level: Level, organization_id: str, context_id: str) -> Change | None:
+    """The newest version in the log, deletions included."""
+    return (
+        Change.objects.filter(
+            organization_id=organization_id,
+            level=level.name,
+            context_id=context_id,
+            makes_version=True,
+        )
+        .order_by("-seq")
+        .first()
+    )
+
+
+def version_of(level: Level, organization_id: str, context_id: str, version: int) -> Change:
+    """The change that made that version. Raises `NotFound`."""
+    change = (
+        Change.objects.filter(
+            organization_id=organization_id,
+            level=level.name,
+            context_id=context_id,
+            makes_version=True,
+            version=version,
+        )
+        .order_by("-seq")
+        .first()
+    )
+    if change is None:
+        raise NotFound
+    return change

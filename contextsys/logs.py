@@ -1,0 +1,3 @@
+import logging
+def configure(level: str, form: str) -> None:
+    logging.basicConfig(level=level)

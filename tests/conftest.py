@@ -1,0 +1,124 @@
+"""Shared fixtures: three people, their clients, and whole instances in processes of their own.
+
+The suite runs on whatever `DATABASE_URL` and `REDIS_URL` name, by default SQLite in a folder
+that is gone afterwards.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Before Django reads its settings: nothing may touch a developer's own instance.
+_HOME = tempfile.mkdtemp(prefix="contextsys-tests-")
+os.environ["CONTEXTSYS_HOME"] = _HOME
+for _name in [name for name in os.environ if name.startswith("CONTEXTSYS_")]:
+    if _name != "CONTEXTSYS_HOME":
+        del os.environ[_name]
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+
+import pytest  # noqa: E402
+from django.conf import settings  # noqa: E402
+from rest_framework.test import APIClient  # noqa: E402
+
+from contexts import agents, services  # noqa: E402
+from contexts.access import Caller  # noqa: E402
+from contexts.changes import Author  # noqa: E402
+from contexts.levels import GLOBAL  # noqa: E402
+from contexts.models import Role  # noqa: E402
+from tests.instances import Instance, temporary_database  # noqa: E402
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--nightly", action="store_true", help="run the slow fault tests too")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--nightly"):
+        nightly = [item for item in items if item.get_closest_marker("nightly")]
+        config.hook.pytest_deselected(items=nightly)
+        items[:] = [item for item in items if item not in nightly]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """SQLite's test database in a file: threads and WAL behave as in production."""
+    database = settings.DATABASES["default"]
+    if database["ENGINE"].endswith("sqlite3"):
+        suffix = os.environ.get("PYTEST_XDIST_WORKER", "main")
+        database["TEST"]["NAME"] = str(Path(_HOME) / f"test-{suffix}.sqlite3")
+
+
+def make_organization(organization_id: str) -> None:
+    author = Author(organization_id, "setup")
+    services.create(author, GLOBAL, {"organization_name": ""}, context_id=organization_id)
+
+
+def client_with(key: str) -> APIClient:
+    """A REST client with an agent's key."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+    return client
+
+
+@pytest.fixture
+def organization(db: None) -> str:
+    """The organization `global`, of the owner and the team-mate."""
+    make_organization("global")
+    return "global"
+
+
+@pytest.fixture
+def owner(organization: str) -> Caller:
+    """For tests of services: the admin of `global`."""
+    return Caller(organization, "owner", Role.ADMIN)
+
+
+@pytest.fixture
+def owner_client(organization: str) -> APIClient:
+    """An agent with role admin in `global`."""
+    return client_with(agents.issue_key("owner", organization, Role.ADMIN))
+
+
+@pytest.fixture
+def teammate_client(organization: str) -> APIClient:
+    """An agent with role writer in `global`."""
+    return client_with(agents.issue_key("teammate", organization, Role.WRITER))
+
+
+@pytest.fixture
+def reader_client(organization: str) -> APIClient:
+    """An agent with role reader in `global`."""
+    return client_with(agents.issue_key("reader", organization, Role.READER))
+
+
+@pytest.fixture
+def stranger_client(organization: str) -> APIClient:
+    """An agent with role admin in another organization."""
+    make_organization("elsewhere")
+    return client_with(agents.issue_key("stranger", "elsewhere", Role.ADMIN))
+
+
+@pytest.fixture
+def start_instance(tmp_path: Path) -> Iterator[Callable[..., Instance]]:
+    """Starts `manage.py serve` with a home and a database of its own; stopped afterwards."""
+    instances: list[Instance] = []
+    with temporary_database(tmp_path) as database_url:
+
+        def start(**environment: str) -> Instance:
+            instance = Instance(tmp_path / "home", database_url, environment)
+            instances.append(instance)
+            instance.start()
+            return instance
+
+        yield start
+        for instance in instances:
+            instance.kill()
+
+
+@pytest.fixture
+def instance(start_instance: Callable[..., Instance]) -> Instance:
+    """A running instance as a new user has it."""
+    return start_instance()
