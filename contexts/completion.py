@@ -6,7 +6,7 @@ from django.utils import timezone
 from contexts import delegations, merging, services
 from contexts.access import Caller
 from contexts.levels import PROJECT, TASK, Document
-from contexts.models import Context, Delegation, Entry
+from contexts.models import Context, Delegation, Entry, owned
 from contexts.queries import ancestor_id, timestamp
 
 REASON = "Reusable patterns discovered"
@@ -57,8 +57,9 @@ def complete(
 
 def _made_by(caller: Caller, context_id: str) -> list[Delegation]:
     return list(
-        Delegation.objects.filter(
-            organization_id=caller.organization_id,
+        owned(
+            caller.organization_id,
+            Delegation,
             level=TASK.name,
             context_id=context_id,
             reason=REASON,
@@ -71,8 +72,9 @@ def reusable_patterns(organization_id: str, context_id: str) -> Document:
 
     By entry id, so that patterns of several tasks merge into one project without overwriting.
     """
-    insights = Entry.objects.filter(
-        organization_id=organization_id,
+    insights = owned(
+        organization_id,
+        Entry,
         level=TASK.name,
         context_id=context_id,
         kind=Entry.Kind.INSIGHT,

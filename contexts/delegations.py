@@ -11,7 +11,7 @@ from contexts.access import Caller
 from contexts.changes import announce
 from contexts.errors import AlreadyDecided, Invalid, NotFound
 from contexts.levels import LEVELS, Document, Level
-from contexts.models import Delegation, Role
+from contexts.models import Delegation, Role, owned
 from contexts.queries import ancestor_id, present_delegation
 from contexts.services.rows import last_version, redacted
 
@@ -58,9 +58,9 @@ def delegate(
         return delegation
     if precondition is not None:
         # Checked before the target is locked: a chain is locked from its top down.
-        source = level.model._default_manager.get(
-            organization_id=caller.organization_id, context_id=context_id
-        )
+        source = owned(caller.organization_id, level.model, context_id=context_id).first()
+        if source is None:
+            raise NotFound
         services.check_revision(source, precondition)
     _settle(caller, delegation, Status.APPROVED)
     return delegation
@@ -73,8 +73,8 @@ def decide(caller: Caller, delegation_id: UUID, status: Delegation.Status) -> De
     Raises `NotFound`, `AlreadyDecided`; `NotFound` too when the target is gone by now.
     """
     delegation = (
-        Delegation.objects.select_for_update(no_key=True)
-        .filter(organization_id=caller.organization_id, delegation_id=delegation_id)
+        owned(caller.organization_id, Delegation, delegation_id=delegation_id)
+        .select_for_update(no_key=True)
         .first()
     )
     if delegation is None:

@@ -154,14 +154,29 @@ def revision_of(version: int, parent_revision: str, document: Document | None) -
 
 
 def capped(value: Any, limit: int) -> Any:
-    """`value`, or when its JSON is above `limit` bytes, an object that says how much was cut."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    size = len(text.encode())
-    if size <= limit:
+    """`value`, or when its JSON is above `limit` bytes, an object that says how much was cut.
+
+    The object's own JSON stays within `limit` too, given room for its empty form (75 bytes);
+    `preview` is the beginning of a text itself, of anything else of its JSON.
+    """
+    if _encoded_size(value) <= limit:
         return value
-    # Escaping a quote or line feed takes a second byte when the preview is encoded again.
-    preview = text.encode()[: limit // 2].decode("utf-8", errors="ignore")
-    return {"truncated": True, "bytes": size, "preview": preview}
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    cut = {"truncated": True, "bytes": len(text.encode()), "preview": ""}
+    room = limit - _encoded_size(cut)
+    # Encoded again, a quote takes two bytes and a control character six.
+    shortest, longest = 0, max(0, min(len(text), room))
+    while shortest < longest:
+        middle = (shortest + longest + 1) // 2
+        if _encoded_size(text[:middle]) - 2 <= room:
+            shortest = middle
+        else:
+            longest = middle - 1
+    return {**cut, "preview": text[:shortest]}
+
+
+def _encoded_size(value: Any) -> int:
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def to_json(value: Any) -> bytes:

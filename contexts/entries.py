@@ -1,5 +1,7 @@
 """Adding entries: progress, insights and actions. Append-only, whatever their number."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -9,12 +11,28 @@ from django.utils import timezone
 
 from contexts import services
 from contexts.changes import Author, announce
+from contexts.errors import IdTaken
+from contexts.identifiers import uuid7
 from contexts.levels import Level
-from contexts.models import Entry
+from contexts.models import Context, Entry
 from contexts.services.rows import redacted
 
 CATEGORIES = ("technical", "business", "performance", "security", "discovery")
 IMPORTANCES = ("low", "medium", "high", "critical")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """An entry before it is added. Left out: the author's name, a new id, now."""
+
+    kind: Entry.Kind
+    content: str
+    category: str = ""
+    importance: str = ""
+    agent: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+    entry_id: UUID | None = None
+    at: datetime | None = None
 
 
 @transaction.atomic
@@ -36,33 +54,65 @@ def add(
     """Adds an entry to a context; its version stays, the feed tells of it.
 
     `agent` is the author unless named. The same `entry_id` again returns the entry that is
-    there. Raises `NotFound`, `RevisionMismatch`.
+    there. Raises `NotFound`, `RevisionMismatch`, `IdTaken` as `add_many` does.
     """
     row = services.lock(level, author.organization_id, context_id)
     services.check_revision(row, precondition)
-    if entry_id is not None:
-        known = Entry.objects.filter(
-            organization_id=author.organization_id, entry_id=entry_id
-        ).first()
-        if known is not None:
-            return known
-    entry = Entry(
-        organization_id=author.organization_id,
-        level=level.name,
-        context_id=context_id,
-        kind=kind,
-        content=redacted(content),
-        category=category,
-        importance=importance,
-        agent=agent or author.name,
-        details=redacted(details or {}),
-        created_at=at or timezone.now(),
-    )
-    if entry_id is not None:
-        entry.entry_id = entry_id
-    entry.save(force_insert=True)
+    draft = Draft(kind, content, category, importance, agent, details or {}, entry_id, at)
+    if entry_id is not None and (known := _known(author, [draft])):
+        return known[entry_id]
+    return _append(author, level, row, [draft])[0]
+
+
+@transaction.atomic
+def add_many(author: Author, level: Level, context_id: str, drafts: Sequence[Draft]) -> list[Entry]:
+    """Adds those of `drafts` whose ids are not there yet; returns the new entries.
+
+    Raises `NotFound`, and `IdTaken` for an entry id of another organization.
+    """
+    row = services.lock(level, author.organization_id, context_id)
+    known = set(_known(author, drafts))
+    fresh = []
+    for draft in drafts:
+        if draft.entry_id not in known:
+            fresh.append(draft)
+            known |= {draft.entry_id} - {None}
+    return _append(author, level, row, fresh)
+
+
+def _known(author: Author, drafts: Sequence[Draft]) -> dict[UUID | None, Entry]:
+    """The entries of the organization that have the drafts' ids. Raises `IdTaken`."""
+    ids = [draft.entry_id for draft in drafts if draft.entry_id is not None]
+    found = {entry.entry_id: entry for entry in Entry.objects.filter(entry_id__in=ids)}
+    # Entry ids are unique on the instance, not in the organization alone.
+    if any(entry.organization_id != author.organization_id for entry in found.values()):
+        raise IdTaken("There is an entry with this id already.")
+    return dict(found)
+
+
+def _append(author: Author, level: Level, row: Context, drafts: Sequence[Draft]) -> list[Entry]:
+    entries = [
+        Entry(
+            entry_id=draft.entry_id or uuid7(),
+            organization_id=author.organization_id,
+            level=level.name,
+            context_id=row.context_id,
+            kind=draft.kind,
+            content=redacted(draft.content),
+            category=draft.category,
+            importance=draft.importance,
+            agent=draft.agent or author.name,
+            details=redacted(draft.details),
+            created_at=draft.at or timezone.now(),
+        )
+        for draft in drafts
+    ]
+    Entry.objects.bulk_create(entries, batch_size=500)
     announce(
         author.organization_id,
-        [services.remark(author, level, row, services.Operation.ENTRY_ADDED, entry=entry)],
+        [
+            services.remark(author, level, row, services.Operation.ENTRY_ADDED, entry=entry)
+            for entry in entries
+        ],
     )
-    return entry
+    return entries

@@ -9,14 +9,15 @@ from django.db.models import Max, QuerySet
 from contexts import merging
 from contexts.errors import Gone, NotFound
 from contexts.levels import Document, Level
-from contexts.models import Change, Feed
+from contexts.models import Change, Feed, owned
 from contexts.queries import timestamp
 
 
 def versions_of(level: Level, organization_id: str, context_id: str) -> QuerySet[Change]:
     """The versions of a context, newest first; also of a deleted one."""
-    return Change.objects.filter(
-        organization_id=organization_id,
+    return owned(
+        organization_id,
+        Change,
         level=level.name,
         context_id=context_id,
         makes_version=True,
@@ -32,8 +33,9 @@ def present_versions(changes: Sequence[Change]) -> list[Document]:
         return []
     oldest = changes[-1]
     before = (
-        Change.objects.filter(
-            organization_id=oldest.organization_id,
+        owned(
+            oldest.organization_id,
+            Change,
             level=oldest.level,
             context_id=oldest.context_id,
             makes_version=True,
@@ -118,12 +120,8 @@ def read_feed(organization_id: str, since: int, limit: int) -> Page:
     Raises `Gone` below the floor (compacted) and beyond the head (another epoch's number).
     """
     # The changes before the head: it is then never behind what was read.
-    changes = list(
-        Change.objects.filter(organization_id=organization_id, seq__gt=since).order_by("seq")[
-            :limit
-        ]
-    )
-    feed = Feed.objects.get(organization_id=organization_id)
+    changes = list(owned(organization_id, Change, seq__gt=since).order_by("seq")[:limit])
+    feed = owned(organization_id, Feed).get()
     if not feed.floor <= since <= feed.head:
         raise Gone(
             f"The feed goes from {feed.floor} to {feed.head}: read the contexts anew.",
@@ -139,7 +137,7 @@ def read_feed(organization_id: str, since: int, limit: int) -> Page:
 
 def head_of(organization_id: str) -> int:
     """The number of the organization's newest change."""
-    return Feed.objects.filter(organization_id=organization_id).aggregate(Max("head"))["head__max"] or 0
+    return owned(organization_id, Feed).aggregate(Max("head"))["head__max"] or 0
 
 
 def present_change(change: Change) -> dict[str, Any]:

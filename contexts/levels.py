@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from contexts import documents, models
 from contexts.errors import Invalid, NotFound
 
@@ -69,6 +71,11 @@ class Level:
         """The ORM path from a row of this level to its ancestor's row; "" to itself."""
         return "__".join("parent" for _ in range(list(self.chain()).index(ancestor)))
 
+    def rows(self, organization_id: str, **lookups: Any) -> QuerySet[models.Context]:
+        """The contexts of this level in an organization, each with its parent loaded."""
+        rows = models.owned(organization_id, self.model, **lookups)
+        return rows.select_related(*["parent"] if self.parent is not None else [])
+
     def parent_id(self, row: models.Context) -> str:
         """The id of `row`'s parent, which must be loaded."""
         parent: models.Context = row.parent  # type: ignore[attr-defined]
@@ -80,10 +87,8 @@ class Level:
 
     def document(self, row: models.Context) -> Document:
         """What the change log keeps of `row`: the writable fields and the parent's id."""
-        kept = self.values(row)
-        if self.parent is not None:
-            kept[self.parent_field] = self.parent_id(row)
-        return kept
+        parent = {self.parent_field: self.parent_id(row)} if self.parent is not None else {}
+        return {**parent, **self.values(row)}
 
     def assign(self, row: models.Context, values: Mapping[str, Any]) -> None:
         """Sets the writable fields of `row`, which is not saved."""

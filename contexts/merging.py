@@ -115,14 +115,17 @@ def json_patch(document: Any, operations: Any, limit: int) -> Any:
     copied = 0
     try:
         for number, operation in enumerate(operations):
-            document = jsonpatch.JsonPatch([operation]).apply(document, in_place=number > 0)
             if operation["op"] == "copy":
+                # Before it is applied: an insertion into a list moves what `from` names.
                 value = jsonpointer.resolve_pointer(document, operation["from"])
-                copied += len(json.dumps(value))
+                copied += len(json.dumps(value, ensure_ascii=False).encode())
                 if copied > limit:
                     raise DocumentTooLarge(f"The patch copies more than {limit} bytes.")
+            document = jsonpatch.JsonPatch([operation]).apply(document, in_place=number > 0)
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
         raise PatchFailed(f"Operation {number}: {_one_line(error)}") from None
+    except RecursionError:
+        raise PatchFailed(f"Operation {number} nests too deeply.") from None
     except (KeyError, TypeError, IndexError, AttributeError, ValueError):
         raise PatchFailed(f"Operation {number} is not a JSON Patch operation.") from None
     return document

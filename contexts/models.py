@@ -2,7 +2,7 @@
 
 import secrets
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import models
@@ -26,6 +26,15 @@ def organization_key() -> "models.ForeignKey[GlobalContext, GlobalContext]":
         db_index=False,
         related_name="+",
     )
+
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+def owned(organization_id: str, model: type[Row], **lookups: Any) -> models.QuerySet[Row]:
+    """The rows of a table that belong to an organization: where every query begins."""
+    # As a mapping: the type checker takes a key to the organization for one to its row number.
+    return model._default_manager.filter(**{"organization_id": organization_id, **lookups})
 
 
 def new_epoch() -> str:

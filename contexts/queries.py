@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from contexts import cache, documents, merging
 from contexts.errors import Gone, NotFound
 from contexts.levels import GLOBAL, Document, Level
-from contexts.models import Change, Context, Delegation, Entry
+from contexts.models import Change, Context, Delegation, Entry, owned
 
 
 def timestamp(at: datetime) -> str:
@@ -71,16 +71,8 @@ def present_delegation(delegation: Delegation) -> Document:
     }
 
 
-def rows_of(level: Level, organization_id: str) -> QuerySet[Context]:
-    """The contexts of a level in an organization, each with its parent loaded."""
-    rows = level.model._default_manager.filter(organization_id=organization_id)
-    return rows.select_related("parent") if level.parent is not None else rows
-
-
 def _find(level: Level, organization_id: str, context_id: str) -> QuerySet[Context]:
-    return level.model._default_manager.filter(
-        organization_id=organization_id, context_id=context_id
-    )
+    return owned(organization_id, level.model, context_id=context_id)
 
 
 def ancestor_id(level: Level, organization_id: str, context_id: str, ancestor: Level) -> str:
@@ -125,6 +117,10 @@ class Resolved:
     def setters(self) -> dict[str, Link]:
         """For every leaf, by JSON Pointer, the most specific context that set it."""
         return {path: self.chain[index] for path, index in self._parsed["sources"].items()}
+
+    def leaves(self) -> Document:
+        """The value of every leaf, by JSON Pointer."""
+        return {merging.pointer(path): value for path, value in merging.leaves(self.data)}
 
     def body(self, with_sources: bool = False) -> Document:
         """The answer of `resolved/` (CONTRACT §2)."""
@@ -173,19 +169,15 @@ def _cache_key(organization_id: str, chain: Sequence[Link]) -> str:
     return "|".join([organization_id, *(f"{link.context_id}@{link.revision}" for link in chain)])
 
 
-def _chain_rows(
-    level: Level, organization_id: str, context_id: str
-) -> list[tuple[Level, Context]]:
-    rows = _find(level, organization_id, context_id)
-    if level.parent is not None:
-        rows = rows.select_related(level.path_to(GLOBAL))
+def _chain_rows(level: Level, organization_id: str, context_id: str) -> list[tuple[Level, Context]]:
+    path = level.path_to(GLOBAL)
+    rows = _find(level, organization_id, context_id).select_related(*[path] if path else [])
     row = rows.first()
     if row is None:
         raise NotFound
-    chain = [(level, row)]
+    chain: list[tuple[Level, Any]] = [(level, row)]
     for each in list(level.chain())[1:]:
-        row = row.parent  # type: ignore[attr-defined]
-        chain.append((each, row))
+        chain.append((each, chain[-1][1].parent))
     return chain
 
 
@@ -206,8 +198,9 @@ def resolve_as_of(level: Level, organization_id: str, context_id: str, at: datet
     next_id = context_id
     for each in level.chain():
         change = (
-            Change.objects.filter(
-                organization_id=organization_id,
+            owned(
+                organization_id,
+                Change,
                 level=each.name,
                 context_id=next_id,
                 makes_version=True,
@@ -244,6 +237,6 @@ def newest_entries(
 
 def entries_of(organization_id: str, level: Level, context_id: str) -> QuerySet[Entry]:
     """The entries of a context, newest first."""
-    return Entry.objects.filter(
-        organization_id=organization_id, level=level.name, context_id=context_id
-    ).order_by("-created_at", "-id")
+    return owned(organization_id, Entry, level=level.name, context_id=context_id).order_by(
+        "-created_at", "-id"
+    )

@@ -1,0 +1,44 @@
+"""The addresses of the API, below `/api/v1/`."""
+
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from contexts.levels import BRANCH, GLOBAL, LEVELS, PROJECT, TASK, Level
+from contexts.models import Delegation
+from contexts.views.about import ContextWithParts, TaskViews
+from contexts.views.feed import DecisionView, DelegationsView, FeedView, NothingHere, long_poll
+from contexts.views.schema import document_the_rest, documented
+
+VIEWS: dict[Level, type[ContextWithParts]] = {
+    GLOBAL: ContextWithParts,
+    PROJECT: ContextWithParts,
+    BRANCH: ContextWithParts,
+    TASK: TaskViews,
+}
+
+document_the_rest()
+router = SimpleRouter()
+for level in LEVELS.values():
+    base = VIEWS[level]
+    views = type(f"{level.name.title()}Views", (base,), {"level": level})
+    router.register(f"contexts/{level.name}", documented(level, views), basename=level.name)
+
+urlpatterns = [
+    path("", include(router.urls)),
+    path("changes/", long_poll(FeedView.as_view()), name="changes"),
+    path("delegations/", DelegationsView.as_view(), name="delegations"),
+    path(
+        "delegations/<uuid:delegation_id>/approve/",
+        DecisionView.as_view(status=Delegation.Status.APPROVED),
+        name="delegation-approve",
+    ),
+    path(
+        "delegations/<uuid:delegation_id>/reject/",
+        DecisionView.as_view(status=Delegation.Status.REJECTED),
+        name="delegation-reject",
+    ),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    re_path(r"^(?P<rest>.*)$", NothingHere.as_view()),
+]

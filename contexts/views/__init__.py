@@ -1,0 +1,1 @@
+"""REST: views parse, check access, make one call and answer."""

@@ -1,0 +1,63 @@
+"""What all views of the API share."""
+
+from functools import wraps
+from typing import Any, cast
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from contexts.access import Caller
+from contexts.errors import Invalid, NotFound
+from contexts.requests import has_current
+from contexts.views import idempotency
+from contexts.views.errors import json_answer
+
+# Writes are committed here; until this node has a hub there is nothing to be in step with.
+SYNC = {"status": "disabled"}
+
+
+class ApiView(APIView):
+    """An endpoint: an authenticated caller, answers that no shared cache may keep."""
+
+    @property
+    def caller(self) -> Caller:
+        return cast(Caller, self.request.user)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        # No id and no word can hold a NUL, and PostgreSQL takes none as a parameter.
+        if "\0" in request.path:
+            raise NotFound
+        for name, values in request.query_params.lists():
+            if any("\0" in text for text in (name, *values)):
+                raise Invalid({name.replace("\0", ""): ["This must not contain NUL."]})
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {**super().default_response_headers, "Cache-Control": "private, no-cache"}
+
+
+def written(body: dict[str, Any], status: int = 200, **headers: str) -> HttpResponse:
+    """The answer to a write: `body`, and how far the hub has it."""
+    return json_answer({**body, "sync": SYNC}, status, headers)
+
+
+def conditional(request: Request, etag: str, body: bytes, media: str) -> HttpResponse:
+    """200 with the body, or 304 when the caller has it already."""
+    headers = {"ETag": etag}
+    if has_current(request, etag):
+        return HttpResponse(status=304, headers=headers, content_type=media)
+    return HttpResponse(body, headers=headers, content_type=media)
+
+
+def write(method: Any) -> Any:
+    """A writing endpoint: with an `Idempotency-Key` it does its work once."""
+
+    @wraps(method)
+    def once(view: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        return idempotency.answer_once(
+            view, request, view.caller, lambda: method(view, request, *args, **kwargs)
+        )
+
+    return once
