@@ -54,7 +54,9 @@ def url(name: str, schemes: tuple[str, ...]) -> str:
         except ValueError:
             known = False
         if not known:
-            raise ImproperlyConfigured(f"{name} must be a URL that begins {'://, '.join(schemes)}://.")
+            raise ImproperlyConfigured(
+                f"{name} must be a URL that begins {'://, '.join(schemes)}://."
+            )
     return value
 
 

@@ -1,0 +1,105 @@
+"""The outermost middleware: names, measures, logs and counts every request, once."""
+
+import re
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from structlog.contextvars import bind_contextvars, unbind_contextvars
+
+from contexts.views.errors import API_ROOT, database_unavailable
+from contextsys import metrics
+
+logger = structlog.stdlib.get_logger("contextsys.request")
+# The client went away before its answer was ready; nginx's name for it.
+CLIENT_CLOSED = 499
+LONGEST_PATH = 500
+_REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
+
+
+class RequestLog:
+    """`X-Request-ID` in and out, one INFO line a request, and its metrics.
+
+    Works in both modes, so that under ASGI it costs no change of thread.
+    """
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(
+        self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+    ) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self._answer(request)
+        with observed(request) as observation:
+            response = self.get_response(request)
+            assert isinstance(response, HttpResponseBase)  # noqa: S101 (sync gives no awaitable)
+            observation.answered(response)
+            return response
+
+    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+        with observed(request) as observation:
+            response = await self.get_response(request)  # type: ignore[misc]
+            observation.answered(response)
+            return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """For views of the API that are not DRF's: a database that is away is no crash."""
+        if request.path.startswith(API_ROOT) and isinstance(
+            error, OperationalError | InterfaceError
+        ):
+            return database_unavailable()
+        return None
+
+
+class Observation:
+    """One request on its way."""
+
+    def __init__(self, request: HttpRequest, request_id: str) -> None:
+        self.request = request
+        self.request_id = request_id
+        self.started = time.perf_counter()
+        self.status = CLIENT_CLOSED
+
+    def answered(self, response: HttpResponseBase) -> None:
+        self.status = response.status_code
+        response.headers["X-Request-ID"] = self.request_id
+
+    def finish(self) -> None:
+        seconds = time.perf_counter() - self.started
+        match = self.request.resolver_match
+        route = (match.view_name or match.route) if match else "none"
+        metrics.count_request(self.request.method or "", route, self.status, seconds)
+        logger.info(
+            "request",
+            method=self.request.method,
+            path=self.request.path[:LONGEST_PATH],
+            status=self.status,
+            duration_ms=round(seconds * 1000, 1),
+        )
+
+
+@contextmanager
+def observed(request: HttpRequest) -> Iterator[Observation]:
+    """Binds the request for all log lines until its end, then tells and counts it."""
+    given = request.headers.get("X-Request-ID", "")
+    request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    bind_contextvars(request_id=request_id, http_request=request)
+    observation = Observation(request, request_id)
+    try:
+        yield observation
+    finally:
+        observation.finish()
+        unbind_contextvars("request_id", "http_request")

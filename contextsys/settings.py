@@ -101,7 +101,7 @@ CHANNEL_LAYERS = {
     }
 }
 
-CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", "") or "memory://"
+CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", "") or "memory://localhost/"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

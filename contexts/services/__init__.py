@@ -4,12 +4,15 @@ Every function is one transaction that locks and writes the row and ends in `ann
 Lock order: rows from the top of the chain down, then the feed.
 """
 
+from contexts.services.adopting import Outcome, adopt, adopt_all
 from contexts.services.creating import checked_id, create
 from contexts.services.editing import delete, revert, update
+from contexts.services.foreign import ForeignChange
 from contexts.services.rows import (
     Operation,
     Precondition,
     check_revision,
+    document_limit,
     find_locked,
     lock,
     remark,
@@ -17,12 +20,17 @@ from contexts.services.rows import (
 )
 
 __all__ = [
+    "ForeignChange",
     "Operation",
+    "Outcome",
     "Precondition",
+    "adopt",
+    "adopt_all",
     "check_revision",
     "checked_id",
     "create",
     "delete",
+    "document_limit",
     "find_locked",
     "lock",
     "remark",

@@ -137,18 +137,17 @@ def _insert(
     if find_locked(level, author.organization_id, context_id) is not None:
         raise IdTaken(f"There is a {level.name} context {context_id} already.")
     last = last_version(level, author.organization_id, context_id)
-    row = level.model(
-        context_id=context_id,
-        organization_id=author.organization_id,
-        version=last.version if last else 0,
-        revision=last.revision if last else "",
-    )
+    columns = {
+        "context_id": context_id,
+        "organization_id": author.organization_id,
+        "version": last.version if last else 0,
+        "revision": last.revision if last else "",
+    }
     if parent is not None:
-        row.parent = parent  # type: ignore[attr-defined]
+        columns["parent"] = parent
+    row = level.model(**columns)
     level.assign(row, values)
     changes.append(next_version(author, level, row, Operation.CREATED))
     row.created_at = row.updated_at
     row.save(force_insert=True)
     return row
-
-

@@ -9,7 +9,7 @@ from contexts import merging
 from contexts.changes import Author, announce
 from contexts.errors import Gone, HasChildren, NotFound, RevisionMismatch
 from contexts.levels import CHILD, Document, Level
-from contexts.models import Context
+from contexts.models import Context, owned
 from contexts.services.creating import create
 from contexts.services.rows import (
     Operation,
@@ -72,9 +72,8 @@ def delete(
     check_revision(row, precondition)
     doomed: list[tuple[Level, list[Context]]] = [(level, [row])]
     while (below := CHILD.get(doomed[-1][0].name)) is not None:
-        children = below.model._default_manager.filter(
-            parent__in=[parent.pk for parent in doomed[-1][1]]
-        )
+        parents = [parent.pk for parent in doomed[-1][1]]
+        children = owned(author.organization_id, below.model, parent__in=parents)
         if not cascade and children.exists():
             raise HasChildren("The context has children; ?cascade=true deletes them too.")
         doomed.append((below, list(children.order_by("pk").select_for_update(of=("self",)))))
@@ -115,5 +114,3 @@ def revert(
         context_id=context_id,
         parent_ids={level.parent_field: old.document[level.parent_field]},
     )
-
-

@@ -12,7 +12,7 @@ from contexts.changes import Author
 from contexts.documents import revision_of
 from contexts.errors import DocumentTooLarge, NotFound, RevisionMismatch
 from contexts.levels import Document, Level
-from contexts.models import Change, Context
+from contexts.models import Change, Context, owned
 
 Operation = Change.Operation
 Precondition = Callable[[str], bool]
@@ -20,11 +20,7 @@ Precondition = Callable[[str], bool]
 
 def find_locked(level: Level, organization_id: str, context_id: str) -> Context | None:
     """The row, locked until the transaction ends, its parent loaded; None when missing."""
-    rows = level.model._default_manager.filter(
-        organization_id=organization_id, context_id=context_id
-    )
-    if level.parent is not None:
-        rows = rows.select_related("parent")
+    rows = level.rows(organization_id, context_id=context_id)
     return rows.select_for_update(of=("self",), no_key=True).first()
 
 
@@ -79,8 +75,14 @@ def next_version(
     )
 
 
+def document_limit() -> int:
+    """How many bytes a document's JSON may have."""
+    limit: int = settings.CONTEXTSYS_MAX_DOCUMENT_BYTES
+    return limit
+
+
 def _refuse_too_large(document: Document | None) -> None:
-    limit = settings.CONTEXTSYS_MAX_DOCUMENT_BYTES
+    limit = document_limit()
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > limit:
         raise DocumentTooLarge(f"The document would be larger than {limit} bytes.")
@@ -106,8 +108,9 @@ def remark(
 def last_version(level: Level, organization_id: str, context_id: str) -> Change | None:
     """The newest version in the log, deletions included."""
     return (
-        Change.objects.filter(
-            organization_id=organization_id,
+        owned(
+            organization_id,
+            Change,
             level=level.name,
             context_id=context_id,
             makes_version=True,
@@ -120,8 +123,9 @@ def last_version(level: Level, organization_id: str, context_id: str) -> Change 
 def version_of(level: Level, organization_id: str, context_id: str, version: int) -> Change:
     """The change that made that version. Raises `NotFound`."""
     change = (
-        Change.objects.filter(
-            organization_id=organization_id,
+        owned(
+            organization_id,
+            Change,
             level=level.name,
             context_id=context_id,
             makes_version=True,

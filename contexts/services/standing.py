@@ -1,0 +1,154 @@
+"""What stands in an organization before foreign changes are taken over: locked and looked up."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from contexts.errors import IdTaken
+from contexts.levels import LEVELS
+from contexts.models import Change, Context, Delegation, Entry, owned
+from contexts.services.foreign import ForeignChange, Key
+from contexts.services.rows import Operation
+
+
+class Tip(NamedTuple):
+    """The newest version of a context, in the log or as far as a batch has come."""
+
+    version: int
+    revision: str
+    deleted: bool
+
+
+class Standing:
+    """The rows, versions, mutations, entries and delegations that a batch of changes touches.
+
+    Delegations are locked first, as by those who decide them, then rows from the top of the
+    chain down. Whoever takes a change over keeps all of this up to date. Raises `IdTaken` for
+    what belongs to another organization of the instance.
+    """
+
+    def __init__(self, organization_id: str, foreigns: Sequence[ForeignChange]) -> None:
+        self.organization_id = organization_id
+        self.delegations = self._delegations(foreigns)
+        keys = _named(foreigns)
+        self.rows = self._rows(keys)
+        self.tips = self._tips(keys)
+        self.mutations = self._mutations(foreigns)
+        self.entry_ids = self._entry_ids(foreigns)
+        self.revisions = self._revisions(foreigns)
+
+    def _delegations(self, foreigns: Sequence[ForeignChange]) -> dict[UUID, Delegation]:
+        ids = {each.delegation.delegation_id for each in foreigns if each.delegation is not None}
+        if not ids:
+            return {}
+        locked = Delegation.objects.select_for_update(no_key=True).order_by("pk")
+        found = {each.delegation_id: each for each in locked.filter(delegation_id__in=ids)}
+        for delegation in found.values():
+            self._refuse_other(delegation.organization_id)
+        return found
+
+    def _rows(self, keys: set[Key]) -> dict[Key, Context]:
+        found: dict[Key, Context] = {}
+        for level in LEVELS.values():
+            ids = [context_id for name, context_id in keys if name == level.name]
+            if not ids:
+                continue
+            rows = level.rows(self.organization_id, context_id__in=ids)
+            for row in rows.order_by("pk").select_for_update(of=("self",), no_key=True):
+                found[level.name, row.context_id] = row
+        return found
+
+    def _tips(self, keys: set[Key]) -> dict[Key, Tip]:
+        tips = {key: Tip(row.version, row.revision, False) for key, row in self.rows.items()}
+        missing: dict[str, list[str]] = defaultdict(list)
+        for level, context_id in keys - self.rows.keys():
+            missing[level].append(context_id)
+        for level, ids in missing.items():
+            logged = self.versions(level).filter(context_id__in=ids).order_by("version", "seq")
+            for context_id, version, revision, operation in logged.values_list(
+                "context_id", "version", "revision", "operation"
+            ):
+                tip = Tip(version, revision, operation == Operation.DELETED)
+                tips[level, context_id] = tip
+        return tips
+
+    def _mutations(self, foreigns: Sequence[ForeignChange]) -> set[tuple[str, UUID]]:
+        by_origin: dict[str, list[UUID]] = defaultdict(list)
+        for foreign in foreigns:
+            by_origin[foreign.origin_node].append(foreign.mutation_id)
+        found = set()
+        for origin, ids in by_origin.items():
+            known = Change.objects.filter(origin_node=origin, mutation_id__in=ids)
+            for mutation_id, owner in known.values_list("mutation_id", "organization_id"):
+                self._refuse_other(owner)
+                found.add((origin, mutation_id))
+        return found
+
+    def _entry_ids(self, foreigns: Sequence[ForeignChange]) -> set[UUID]:
+        ids = [each.entry.entry_id for each in foreigns if each.entry is not None]
+        found = set()
+        for entry_id, owner in Entry.objects.filter(entry_id__in=ids).values_list(
+            "entry_id", "organization_id"
+        ):
+            self._refuse_other(owner)
+            found.add(entry_id)
+        return found
+
+    def _revisions(self, foreigns: Sequence[ForeignChange]) -> set[tuple[Key, str]]:
+        made: dict[str, list[ForeignChange]] = defaultdict(list)
+        for foreign in foreigns:
+            if foreign.makes_version:
+                made[foreign.level.name].append(foreign)
+        found = set()
+        for level, changes in made.items():
+            logged = self.versions(level).filter(
+                context_id__in={each.context_id for each in changes},
+                revision__in={each.revision for each in changes},
+            )
+            for context_id, revision in logged.values_list("context_id", "revision"):
+                found.add(((level, context_id), revision))
+        return found
+
+    def versions(self, level: str) -> QuerySet[Change]:
+        """The versions in the organization's log of contexts of that level."""
+        return owned(self.organization_id, Change, level=level, makes_version=True)
+
+    def born(self, foreign: ForeignChange, unsaved: Iterable[Change]) -> datetime:
+        """When the life of the context began that `foreign` is a version of.
+
+        `unsaved` are the changes of the batch that the log does not have yet.
+        """
+        if foreign.operation == Operation.CREATED:
+            return foreign.at
+        logged = self.versions(foreign.level.name).filter(
+            context_id=foreign.context_id,
+            operation=Operation.CREATED,
+            version__lte=foreign.version,
+        )
+        births = list(logged.order_by("version", "seq"))
+        births += [
+            change
+            for change in unsaved
+            if (change.level, change.context_id) == foreign.key
+            and change.operation == Operation.CREATED
+            and change.version <= foreign.version
+        ]
+        newest = max(enumerate(births), key=lambda at: (at[1].version, at[0]), default=None)
+        return newest[1].at if newest is not None else foreign.at
+
+    def _refuse_other(self, owner: object) -> None:
+        if owner != self.organization_id:
+            raise IdTaken("Another organization of this instance has this already.")
+
+
+def _named(foreigns: Sequence[ForeignChange]) -> set[Key]:
+    """The contexts of the changes and their parents."""
+    keys = {foreign.key for foreign in foreigns}
+    for foreign in foreigns:
+        if foreign.level.parent is not None and foreign.named_parent_id:
+            keys.add((foreign.level.parent.name, foreign.named_parent_id))
+    return keys

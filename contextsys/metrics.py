@@ -1,0 +1,126 @@
+"""Prometheus metrics and `/metrics`. The domain knows nothing of them: they are fed from outside."""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, cast
+
+from django.db import transaction
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from contexts import cache
+from contexts.access import Caller
+from contexts.models import Change, Feed
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+RESOLVED_ROUTE = "-resolved"
+
+disable_created_metrics()
+registry = CollectorRegistry()
+requests = Counter(
+    "contextsys_requests", "Answered requests.", ["method", "route", "status"], registry=registry
+)
+request_seconds = Histogram(
+    "contextsys_request_seconds", "Time to answer a request.", registry=registry
+)
+writes = Counter(
+    "contextsys_writes", "Committed changes.", ["level", "operation"], registry=registry
+)
+resolve_seconds = Histogram(
+    "contextsys_resolve_seconds", "Time to answer a request for a resolved context.",
+    registry=registry,
+)  # fmt: skip
+
+
+class CacheCollector(Collector):
+    """The resolve cache keeps its own counts; they are read when someone asks."""
+
+    def collect(self) -> Iterator[Metric]:
+        counts = cache.counts
+        yield CounterMetricFamily(
+            "contextsys_cache_hits", "Reads the resolve cache answered.", counts.hits
+        )
+        yield CounterMetricFamily(
+            "contextsys_cache_misses", "Reads it could not answer.", counts.misses
+        )
+
+
+registry.register(CacheCollector())
+
+
+def count_request(method: str, route: str, status: int, seconds: float) -> None:
+    """Counts an answered request; `route` is the name of its address, never a path."""
+    method = method if method in METHODS else "other"
+    requests.labels(method, route, str(status)).inc()
+    request_seconds.observe(seconds)
+    if route.endswith(RESOLVED_ROUTE):
+        resolve_seconds.observe(seconds)
+
+
+def count_writes(sender: Any, changes: list[Change], **_: Any) -> None:
+    """Receives `context_changed`: what is rolled back is not counted."""
+    made = [(change.level, change.operation) for change in changes]
+    transaction.on_commit(partial(_count, made), robust=True)
+
+
+def _count(made: Iterable[tuple[str, str]]) -> None:
+    for level, operation in made:
+        writes.labels(level, operation).inc()
+
+
+class PlainText(BaseRenderer):
+    media_type = "text/plain"
+    format = "txt"
+
+
+class AlwaysPlain(BaseContentNegotiation):
+    """There is one format: scrapers ask for several that they would rather have."""
+
+    def select_parser(self, request: Request, parsers: Any) -> Any:
+        return parsers[0]
+
+    def select_renderer(
+        self, request: Request, renderers: Any, format_suffix: str | None = None
+    ) -> tuple[Any, str]:
+        return renderers[0], renderers[0].media_type
+
+
+@extend_schema(exclude=True)
+class MetricsView(APIView):
+    """`/metrics`. The feeds' heads are the caller's organization's, all for instance admins."""
+
+    renderer_classes = [PlainText]
+    content_negotiation_class = AlwaysPlain
+
+    def get(self, request: Request) -> HttpResponse:
+        caller = cast(Caller, request.user)
+        feeds = Feed.objects.order_by("organization_id")
+        if not caller.is_instance_admin:
+            feeds = feeds.filter(organization_id=caller.organization_id)
+        heads = CollectorRegistry()
+        head = Gauge(
+            "contextsys_feed_head",
+            "Number of the newest change of an organization.",
+            ["organization"],
+            registry=heads,
+        )
+        for feed in feeds:
+            head.labels(feed.organization_id).set(feed.head)
+        return HttpResponse(
+            generate_latest(registry) + generate_latest(heads), content_type=CONTENT_TYPE_LATEST
+        )
