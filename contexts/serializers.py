@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -261,7 +262,7 @@ class JSONPatchOperation(serializers.Serializer[Any]):
 def page_answer(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
     """The serializer of a page of `item`."""
     name = item.__name__.removesuffix("Answer") + "Page"
-    return type(
+    made = type(
         name,
         (serializers.Serializer,),
         {
@@ -270,3 +271,5 @@ def page_answer(item: type[serializers.Serializer[Any]]) -> type[serializers.Ser
             "results": item(many=True),
         },
     )
+    # A page is an object, though the operation is called a list.
+    return extend_schema_serializer(many=False)(made)

@@ -87,7 +87,12 @@ def header(name: str, description: str) -> OpenApiParameter:
 
 IF_MATCH = header("If-Match", "Write only when the context is at this revision.")
 IF_NONE_MATCH = header("If-None-Match", "304 when this is still current.")
-IDEMPOTENCY = header("Idempotency-Key", "Sent again within 24 h, the first answer comes again.")
+IDEMPOTENCY = OpenApiParameter(
+    "Idempotency-Key",
+    {"type": "string", "pattern": "^[!-~]+$", "minLength": 1, "maxLength": 255},
+    OpenApiParameter.HEADER,
+    description="Sent again within 24 h, the first answer comes again.",
+)
 CURSOR = query("cursor", description="A place in the list, from `next` or `previous`.")
 PAGE_SIZE = query(
     "page_size",
@@ -161,7 +166,11 @@ def documented(level: Level, views: type) -> Any:
                 (*READ, 410),
             ),
             parameters=[
-                query("include", description="`sources`, `entries`, or both with a comma."),
+                query(
+                    "include",
+                    enum=["sources", "entries", "sources,entries"],
+                    description="What to add to the answer.",
+                ),
                 query("as_of", OpenApiTypes.DATETIME),
                 query(
                     "max_tokens", {"type": "integer", "minimum": 1, "maximum": about.MOST_TOKENS}

@@ -1,0 +1,54 @@
+"""The server against its own OpenAPI schema."""
+
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+from django.core.management import call_command
+
+from tests.instances import Instance
+
+
+def test_the_schema_has_no_warnings() -> None:
+    out = StringIO()
+    call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
+    assert "/api/v1/contexts/task/{context_id}/resolved/" in out.getvalue()
+
+
+def test_whatever_is_sent_the_answer_is_documented(instance: Instance, tmp_path: Path) -> None:
+    with instance.client() as client:
+        client.post(
+            "api/v1/contexts/task/?create_parents=true",
+            json={"id": "t1", "branch_id": "b1", "project_id": "p1"},
+        ).raise_for_status()
+    checks = (
+        "not_a_server_error",
+        "status_code_conformance",
+        "content_type_conformance",
+        "response_schema_conformance",
+    )
+    run = subprocess.run(
+        [
+            Path(sys.executable).parent / "schemathesis",
+            "run",
+            f"{instance.url}api/v1/schema/",
+            "--header",
+            f"Authorization: Bearer {instance.credentials()['agent_key']}",
+            "--checks",
+            ",".join(checks),
+            "--phases",
+            "coverage,fuzzing,stateful",
+            "--max-examples=4",
+            "--generation-database=none",
+            "--no-color",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    # The report ends with the seed, which replays it.
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    assert "Server error" not in instance.log()
