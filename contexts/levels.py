@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from contexts import documents, models
+from contexts import documents, merging, models
 from contexts.errors import Invalid, NotFound
 
 Document = dict[str, Any]
@@ -94,6 +94,14 @@ class Level:
         """Sets the writable fields of `row`, which is not saved."""
         for field in self.fields:
             setattr(row, field.attribute, values[field.name])
+
+    def changed(self, before: Document, after: Document) -> list[str]:
+        """The model's attributes whose fields differ between two versions."""
+        return [
+            field.attribute
+            for field in self.fields
+            if not merging.same(before[field.name], after[field.name])
+        ]
 
     def checked(self, values: Any) -> Document:
         """`values` with defaults for what is left out.

@@ -85,7 +85,8 @@ def matching(rows: QuerySet[Context], level: Level, organization_id: str, text: 
         raise Invalid({"q": [f"A search takes up to {MOST_WORDS} words."]})
     if any(len(word) > LONGEST_WORD for word in words):
         words = []
-    return Matches(rows.filter(organization_id=organization_id), level, organization_id, words)
+    own = rows.filter(organization__context_id=organization_id)
+    return Matches(own, level, organization_id, words)
 
 
 def _words_as_postgresql_indexes_them(text: str) -> list[str]:

@@ -5,13 +5,13 @@ from typing import Any
 
 from django.db import transaction
 
-from contexts import merging
 from contexts.changes import Author, announce
 from contexts.errors import Gone, HasChildren, NotFound, RevisionMismatch
 from contexts.levels import CHILD, Document, Level
 from contexts.models import Context, owned
 from contexts.services.creating import create
 from contexts.services.rows import (
+    VERSION_COLUMNS,
     Operation,
     Precondition,
     check_revision,
@@ -45,10 +45,11 @@ def update(
         check_revision(row, precondition)
         before = level.values(row)
         after = level.checked(redacted(edit(before)))
-        if not merging.same(before, after):
+        if changed := level.changed(before, after):
             level.assign(row, after)
             change = next_version(author, level, row, operation, record)
-            row.save()
+            # Only what changed: a row's search vector is made anew when its document is written.
+            row.save(update_fields=[*changed, *VERSION_COLUMNS])
             announce(author.organization_id, [change])
         elif record is not None:
             announce(author.organization_id, [remark(author, level, row, operation, record=record)])

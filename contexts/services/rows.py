@@ -47,6 +47,10 @@ def redacted(values: Any) -> Any:
     return redaction.redact(values)
 
 
+# What `next_version` sets on a row.
+VERSION_COLUMNS = ("version", "revision", "updated_at", "updated_by")
+
+
 def next_version(
     author: Author,
     level: Level,
