@@ -40,10 +40,14 @@ class BadArchive(ContextError):
 
 def length_of(organization_id: str) -> int:
     """How many changes an export would hold now. Raises `NotFound`."""
-    feed = Feed.objects.filter(pk=organization_id).first()
+    return _feed(organization_id).head
+
+
+def _feed(organization_id: str) -> Feed:
+    feed = owned(organization_id, Feed).first()
     if feed is None:
         raise NotFound(f"There is no organization {organization_id}.")
-    return feed.head
+    return feed
 
 
 def lines(organization_id: str) -> Iterator[bytes]:
@@ -52,8 +56,8 @@ def lines(organization_id: str) -> Iterator[bytes]:
     Read in pages up to the head that the log had at first: the log only grows, so that is one
     moment's state, and neither a long transaction nor the memory for it is needed.
     """
-    head = length_of(organization_id)
-    feed = Feed.objects.get(pk=organization_id)
+    feed = _feed(organization_id)
+    head = feed.head
     yield _line(
         {
             HEADER: FORMAT,

@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from contexts.models import Change, Feed, IdempotencyRecord
+from contexts.models import Change, Feed, IdempotencyRecord, owned
 
 BATCH = 500
 ANSWERS_KEPT = timedelta(hours=24)
@@ -18,7 +18,7 @@ def compact_all() -> int:
     Safe beside others that do the same, and to run again after it was broken off.
     """
     cutoff = timezone.now() - timedelta(days=settings.CONTEXTSYS_HISTORY_DAYS)
-    organizations = list(Feed.objects.values_list("organization_id", flat=True))
+    organizations = [feed.organization_id for feed in Feed.objects.all()]
     return sum(compact(organization_id, cutoff) for organization_id in organizations)
 
 
@@ -29,11 +29,12 @@ def compact(organization_id: str, cutoff: datetime) -> int:
     stay readable. The rows stay too: who changed what, when. Returns how many documents went.
     """
     floor = _raise_floor(organization_id, cutoff)
-    versions = Change.objects.filter(
-        organization_id=organization_id, makes_version=True, seq__lte=floor
-    )
+    versions = owned(organization_id, Change, makes_version=True, seq__lte=floor)
     newer = versions.filter(
-        level=OuterRef("level"), context_id=OuterRef("context_id"), seq__gt=OuterRef("seq")
+        Q(version__gt=OuterRef("version"))
+        | Q(version=OuterRef("version"), seq__gt=OuterRef("seq")),
+        level=OuterRef("level"),
+        context_id=OuterRef("context_id"),
     )
     superseded = versions.filter(Exists(newer), document__isnull=False).order_by("seq")
     dropped, reached = 0, 0
@@ -51,11 +52,11 @@ def _raise_floor(organization_id: str, cutoff: datetime) -> int:
     never meets a hole. By number and not by time: a change that was made elsewhere long ago may
     have come in today.
     """
-    feed = Feed.objects.get(organization_id=organization_id)
-    later = Change.objects.filter(organization_id=organization_id, seq__gt=feed.floor)
+    feed = owned(organization_id, Feed).get()
+    later = owned(organization_id, Change, seq__gt=feed.floor)
     first = later.filter(at__gte=cutoff).order_by("seq").values_list("seq", flat=True).first()
     floor = feed.head if first is None else first - 1
-    Feed.objects.filter(organization_id=organization_id, floor__lt=floor).update(floor=floor)
+    owned(organization_id, Feed, floor__lt=floor).update(floor=floor)
     return max(floor, feed.floor)
 
 

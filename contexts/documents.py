@@ -15,6 +15,9 @@ import rfc8785
 from contexts.errors import Invalid, MalformedBody
 
 MAX_DEPTH = 64
+# A field of 64 levels inside an operation inside a JSON Patch: what is deeper cannot be right,
+# and merging, comparing and redacting recurse.
+MAX_BODY_DEPTH = MAX_DEPTH + 2
 MAX_INTEGER = 2**53 - 1
 
 Document = dict[str, Any]
@@ -76,6 +79,8 @@ def parse(body: bytes) -> Any:
             parse_constant=_refuse_constant,
         )
         check_text(value)
+        if depth(value) > MAX_BODY_DEPTH:
+            raise RecursionError
     except UnicodeDecodeError:
         raise MalformedBody("The body is not UTF-8.") from None
     except RecursionError:

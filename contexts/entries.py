@@ -83,11 +83,13 @@ def add_many(author: Author, level: Level, context_id: str, drafts: Sequence[Dra
 def _known(author: Author, drafts: Sequence[Draft]) -> dict[UUID | None, Entry]:
     """The entries of the organization that have the drafts' ids. Raises `IdTaken`."""
     ids = [draft.entry_id for draft in drafts if draft.entry_id is not None]
-    found = {entry.entry_id: entry for entry in Entry.objects.filter(entry_id__in=ids)}
+    found: dict[UUID | None, Entry] = {}
+    for entry in Entry.objects.filter(entry_id__in=ids):
+        found[entry.entry_id] = entry
     # Entry ids are unique on the instance, not in the organization alone.
     if any(entry.organization_id != author.organization_id for entry in found.values()):
         raise IdTaken("There is an entry with this id already.")
-    return dict(found)
+    return found
 
 
 def _append(author: Author, level: Level, row: Context, drafts: Sequence[Draft]) -> list[Entry]:

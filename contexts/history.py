@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Q, QuerySet
 
 from contexts import merging
 from contexts.errors import Gone, NotFound
 from contexts.levels import Document, Level
-from contexts.models import Change, Feed, owned
+from contexts.models import NEWEST_VERSION, Change, Feed, owned
 from contexts.queries import timestamp
 
 
@@ -21,7 +21,7 @@ def versions_of(level: Level, organization_id: str, context_id: str) -> QuerySet
         level=level.name,
         context_id=context_id,
         makes_version=True,
-    ).order_by("-seq")
+    ).order_by(*NEWEST_VERSION)
 
 
 def present_versions(changes: Sequence[Change]) -> list[Document]:
@@ -39,9 +39,9 @@ def present_versions(changes: Sequence[Change]) -> list[Document]:
             level=oldest.level,
             context_id=oldest.context_id,
             makes_version=True,
-            seq__lt=oldest.seq,
         )
-        .order_by("-seq")
+        .filter(Q(version__lt=oldest.version) | Q(version=oldest.version, seq__lt=oldest.seq))
+        .order_by(*NEWEST_VERSION)
         .first()
     )
     earlier = [*changes[1:], before]

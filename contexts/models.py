@@ -199,6 +199,11 @@ class Feed(models.Model):
         return f"{self.organization_id} at {self.head}"
 
 
+# The order of a context's versions, newest first. Not by number alone: a version adopted from
+# elsewhere may come into the log after a longer history of ours.
+NEWEST_VERSION = ("-version", "-seq")
+
+
 class Change(models.Model):
     """One row of the change log: the only source of events, history and points in time.
 
@@ -243,7 +248,7 @@ class Change(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["organization", "level", "context_id", "seq"],
+                fields=["organization", "level", "context_id", "version", "seq"],
                 condition=models.Q(makes_version=True),
                 name="idx_changes_versions",
             )

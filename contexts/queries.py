@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from contexts import cache, documents, merging
 from contexts.errors import Gone, NotFound
 from contexts.levels import GLOBAL, Document, Level
-from contexts.models import Change, Context, Delegation, Entry, owned
+from contexts.models import NEWEST_VERSION, Change, Context, Delegation, Entry, owned
 
 
 def timestamp(at: datetime) -> str:
@@ -206,7 +206,7 @@ def resolve_as_of(level: Level, organization_id: str, context_id: str, at: datet
                 makes_version=True,
                 at__lte=at,
             )
-            .order_by("-seq")
+            .order_by(*NEWEST_VERSION)
             .first()
         )
         if change is None or change.operation == Change.Operation.DELETED:

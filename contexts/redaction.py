@@ -57,46 +57,63 @@ _PEM = (
     r"[^-]*+(?:-(?!----)[^-]*+)*+-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     r"|(?:(?:\s|\\[nr])*+[A-Za-z0-9+/=]{16,}+)++(?:(?:\s|\\[nr])*+[A-Za-z0-9+/=]*+\Z)?)"
 )
+# Nor a hyphen before a JWT: each run of its characters is read once.
+_JWT = r"(?:(?<![\w-])|(?<=\\[nrt]))eyJ[\w-]{5,}+\.eyJ[\w-]{3,}+\.[\w-]*+"
 # No letter or digit before it, but the `n` of an escaped line feed may be one.
 _START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
 # KIND, lower-case needles of which one must be there (most texts have none), shape.
 _SHAPES = [
-    (kind, needles.split(), re.compile(pattern if pattern is _PEM else _START + pattern, re.ASCII))
+    (kind, needles.split(), re.compile(pattern, re.ASCII))
     for kind, needles, pattern in (
         ("private_key", "private", _PEM),
-        ("anthropic_key", "sk-ant-", r"sk-ant-[\w-]{10,}"),
-        ("openai_key", "sk-", r"sk-(?:(?:proj|svcacct|admin|None|or)-[\w-]{16,}|[^\W_]{20,})"),
-        ("aws_access_key", "akia asia", r"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9])"),
-        ("github_token", "github_pat_", r"github_pat_\w{20,}"),
-        ("github_token", "ghs_", r"ghs_\d{1,20}_eyJ[\w.-]{20,}"),
-        ("github_token", "ghp_ gho_ ghu_ ghs_ ghr_", r"gh[pousr]_[^\W_]{20,}"),
-        ("gitlab_token", "glpat- gldt- glrt- glptt-", r"gl(?:pat|dt|rt|ptt)-[\w-]{16,}(?:\.\w+)*"),
-        ("slack_token", "xox xapp-", r"(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}"),
-        ("stripe_key", "k_live_ k_test_", r"[sr]k_(?:live|test)_[^\W_]{10,}"),
-        ("stripe_key", "whsec_", r"whsec_[A-Za-z0-9+/=]{20,}"),
-        ("google_api_key", "aiza", r"AIza[\w-]{30,}"),
-        ("google_token", "gocspx- ya29.", r"(?:GOCSPX-|ya29\.)[\w-]{20,}"),
-        ("npm_token", "npm_", r"npm_[^\W_]{30,}"),
-        ("pypi_token", "pypi-", r"pypi-(?:AgE[\w-]{10,}|\w{40,})"),
-        ("huggingface_token", "hf_", r"hf_[^\W_]{30,}"),
-        ("agent_key", "ctx_", r"ctx_[\w-]{40,}"),
-        ("jwt", "eyj", r"(?<![\w-])eyJ[\w-]{5,}+\.eyJ[\w-]{3,}+\.[\w-]*+"),
+        ("anthropic_key", "sk-ant-", _START + r"sk-ant-[\w-]{10,}"),
+        (
+            "openai_key",
+            "sk-",
+            _START + r"sk-(?:(?:proj|svcacct|admin|None|or)-[\w-]{16,}|[^\W_]{20,})",
+        ),
+        ("aws_access_key", "akia asia", _START + r"A[KS]IA[A-Z0-9]{16,}"),
+        ("github_token", "github_pat_", _START + r"github_pat_\w{20,}"),
+        ("github_token", "ghs_", _START + r"ghs_\d{1,20}_eyJ[\w.-]{20,}"),
+        ("github_token", "ghp_ gho_ ghu_ ghs_ ghr_", _START + r"gh[pousr]_[^\W_]{20,}"),
+        (
+            "gitlab_token",
+            "glpat- gldt- glrt- glptt-",
+            _START + r"gl(?:pat|dt|rt|ptt)-[\w-]{16,}(?:\.\w+)*",
+        ),
+        ("slack_token", "xox xapp-", _START + r"(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}"),
+        ("stripe_key", "k_live_ k_test_", _START + r"[sr]k_(?:live|test)_[^\W_]{10,}"),
+        ("stripe_key", "whsec_", _START + r"whsec_[A-Za-z0-9+/=]{20,}"),
+        ("google_api_key", "aiza", _START + r"AIza[\w-]{30,}"),
+        ("google_token", "gocspx- ya29.", _START + r"(?:GOCSPX-|ya29\.)[\w-]{20,}"),
+        ("npm_token", "npm_", _START + r"npm_[^\W_]{30,}"),
+        ("pypi_token", "pypi-", _START + r"pypi-(?:AgE[\w-]{10,}|\w{40,})"),
+        ("huggingface_token", "hf_", _START + r"hf_[^\W_]{30,}"),
+        ("agent_key", "ctx_", _START + r"ctx_[\w-]{40,}"),
+        ("jwt", "eyj", _JWT),
     )
 ]
 
+_LABELS = ("pass", "pwd", "secret", "key", "token")
+# For short texts one search is quicker than asking for each needle.
+_HINT = re.compile(
+    "|".join((*(needle for _, needles, _ in _SHAPES for needle in needles), *_LABELS))
+    + "|bearer|authorization|://"
+)
+
 _BARE = r"""(?:[^\s"'`,;&|<>(){}\[\]\\]|\\(?![nrt"'\\]))"""
-_OPEN = r"""[bBrRuUfF]{0,2}(?P<quote>\"{3}|'{3}|\\+["']|["'`])"""
-_QUOTED = r"""(?P<quoted>(?:(?!(?P=quote)|\n)(?:\\[^\n]|[^\\\n]))*+)"""
+_OPEN = r"""[bBrRuUfF]{0,2}(?P<quote>\"{3}|'{3}|\\{1,7}["']|["'`])"""
+_QUOTED = r"""(?P<quoted>(?:(?!(?P=quote)|\n)(?:\\[^\n]|[^\\\n]))*+)(?=(?P=quote)|\Z)"""
 _LABELLED = re.compile(
-    rf"""(?:{_NAMES})(?:\\*["'`]\]?)?
+    rf"""(?:{_NAMES})(?P<closed>\\*["'`]\]?)?
     (?P<by>[ \t]{{0,16}}:[ \t]{{0,4}}[A-Za-z_][\w.]{{0,40}}(?:\[[^\]\n]{{0,40}}\])?
          (?:[ ]?\|[ ]?None)?(?:[ \t]{{1,4}}=(?!=)[ \t]{{0,16}}|=(?=["']))
        |[ \t]{{0,16}}(?::=|=>|={{1,3}}|:(?!:|//))[ \t]{{0,16}})
-    (?:{_OPEN}{_QUOTED}|(?P<bare>(?![=:]){_BARE}++))""",
+    (?:{_OPEN}{_QUOTED}|(?P<bare>(?![=:]|\#[ ]){_BARE}++))""",
     re.IGNORECASE | re.VERBOSE,
 )
 _FLAG = re.compile(
-    rf"""(?<![\w-])--[a-z0-9-]{{0,30}}?(?:{_NAMES})(?P<by>[ \t]{{1,4}})
+    rf"""(?<![\w-])--[a-z0-9-]{{0,30}}?(?:{_NAMES})(?P<closed>)(?P<by>[ \t]{{1,4}})
     (?:{_OPEN}{_QUOTED}|(?P<bare>(?!-){_BARE}++))""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -112,6 +129,7 @@ _URL = re.compile(
     (?P<bare>[^\s"'`/?\#]{1,500}(?=@)|[^\s"'`@]{1,500})@(?!sha\d+:)""",
     re.VERBOSE,
 )
+_OPERATOR = re.compile(r"[ \t]+(?:or|and|if|\+|\|\||\?)[ \t]")
 _PROSE = re.compile(r"[ \t]+[A-Za-z]")
 _SCHEME = re.compile(r"\A(?:bearer|basic|token)\s+", re.IGNORECASE)
 _PATH_BEFORE = re.compile(r"/[\w.-]*\Z")  # `/etc/passwd: Permission denied`
@@ -168,9 +186,9 @@ def _redact_text(text: str) -> str:
 
 
 def _redact_once(text: str) -> str:
-    if len(text) < 6:
-        return text
     lowered = text.lower()
+    if len(text) < 100 and not _HINT.search(lowered):
+        return text
     for kind, needles, pattern in _SHAPES:
         if any(needle in lowered for needle in needles):
             text = pattern.sub(f"[redacted:{kind}]", text)
@@ -178,7 +196,7 @@ def _redact_once(text: str) -> str:
         text = _replace(_AUTHORIZATION, text, _authorization)
     if "://" in text:
         text = _replace(_URL, text, _url_password)
-    if any(word in lowered for word in ("pass", "pwd", "secret", "key", "token")):
+    if any(word in lowered for word in _LABELS):
         text = _replace(_LABELLED, text, _labelled)
         if "--" in text:
             text = _replace(_FLAG, text, _labelled)
@@ -261,6 +279,10 @@ def _harmless_bare(match: re.Match[str], kind: str, before: str) -> bool:
     if _REFERENCE.fullmatch(value) and (_HOLDER.match(value) or _NAME_AT_END.search(value)):
         return True
     if value.lower() == label or (value.isidentifier() and value.lower().endswith("_" + label)):
+        return True
+    # An identifier in an expression, or where data would have quotes: `{"token": given}`.
+    expression = match["closed"] or (by.endswith("= ") and _OPERATOR.match(after))
+    if expression and value.isidentifier() and not re.search(r"\d", value):
         return True
     plain = value.isalpha() and value.isascii()
     if by.strip() == ":" and (_PATH_BEFORE.search(before) or (plain and _PROSE.match(after))):

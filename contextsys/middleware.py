@@ -51,7 +51,7 @@ class RequestLog:
 
     async def _answer(self, request: HttpRequest) -> HttpResponseBase:
         with observed(request) as observation:
-            response = await self.get_response(request)  # type: ignore[misc]
+            response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
             observation.answered(response)
             return response
 

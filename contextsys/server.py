@@ -5,14 +5,16 @@ import signal
 import socket
 from collections.abc import Callable
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import daphne.server
 from daphne.http_protocol import WebRequest
-from twisted.internet import defer, reactor
-from twisted.internet.endpoints import quoteStringArgument
+from twisted.internet import defer
+from twisted.internet import reactor as installed_reactor
 from twisted.logger import STDLibLogObserver, globalLogPublisher
 
+# Twisted's types name interfaces, of which the installed reactor has several.
+reactor: Any = installed_reactor
 BACKLOG = 1024
 LOOK_EVERY = 0.05
 # Together below the five seconds that an operator waits (CONTRACT §1).
@@ -70,7 +72,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         when_ending: Callable[[], None],
     ) -> None:
         address = address_of(host, port)
-        protocol, interface = "tcp6" if ":" in address else "tcp", quoteStringArgument(address)
+        protocol, interface = "tcp6" if ":" in address else "tcp", address.replace(":", r"\:")
         super().__init__(
             application,
             endpoints=[f"{protocol}:port={port}:interface={interface}:backlog={BACKLOG}"],
@@ -95,7 +97,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         # Daphne's own way to keep Twisted's log would send all of standard error there too.
-        globalLogPublisher.addObserver(STDLibLogObserver("twisted"))
+        globalLogPublisher.addObserver(cast(Any, STDLibLogObserver("twisted")))
         port = self._listening[0].getHost().port
         reactor.callWhenRunning(self._when_ready, port)
 

@@ -4,11 +4,10 @@ import contextlib
 import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +44,7 @@ class Instance:
         self.environment = {
             "PATH": os.environ["PATH"],
             "CONTEXTSYS_HOME": str(home),
-            "DATABASE_URL": database_url,
+            **({"DATABASE_URL": database_url} if database_url else {}),
             **({"REDIS_URL": os.environ["REDIS_URL"]} if "REDIS_URL" in os.environ else {}),
             **environment,
         }
@@ -53,27 +52,35 @@ class Instance:
         self.output: list[str] = []
         self.url = ""
 
-    def start(self) -> None:
+    def spawn(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Runs `serve` on a free port, without waiting for anything."""
+        self.kill()
+        self.output = []
+        with (self.home.parent / "serve.log").open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve", "--port", "0", *arguments],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        return self.process
+
+    def start(self, *arguments: str) -> None:
         """Runs `serve` on a free port until it says where it answers."""
-        self.process = subprocess.Popen(
-            [sys.executable, "manage.py", "serve", "--port", "0"],
-            cwd=ROOT,
-            env=self.environment,
-            stdout=subprocess.PIPE,
-            stderr=(self.home.parent / "serve.log").open("a"),
-            text=True,
-        )
-        assert self.process.stdout is not None
-        deadline = time.monotonic() + START_SECONDS
-        while time.monotonic() < deadline:
-            ready, _, _ = select.select([self.process.stdout], [], [], 1)
-            line = self.process.stdout.readline() if ready else ""
-            self.output.append(line)
-            if match := re.match(r"Serving on (http://\S+/)$", line):
-                self.url = match.group(1)
-                return
-            if ready and not line:
-                break
+        process = self.spawn(*arguments)
+        assert process.stdout is not None
+        watchdog = threading.Timer(START_SECONDS, process.kill)
+        watchdog.start()
+        try:
+            for line in process.stdout:
+                self.output.append(line)
+                if match := re.match(r"Serving on (http://\S+/)$", line):
+                    self.url = match.group(1)
+                    return
+        finally:
+            watchdog.cancel()
         raise AssertionError("serve did not start:\n" + "".join(self.output) + self.log())
 
     def log(self) -> str:
@@ -106,7 +113,9 @@ class Instance:
             base_url=self.url, headers={"Authorization": f"Bearer {key}"}, timeout=60
         )
 
-    def manage(self, *arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    def manage(
+        self, *arguments: str, check: bool = True, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         """Runs a management command on the instance."""
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
@@ -114,6 +123,6 @@ class Instance:
             env=self.environment,
             capture_output=True,
             text=True,
-            check=True,
+            check=check,
             **options,
         )

@@ -224,7 +224,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='change',
-            index=models.Index(condition=models.Q(('makes_version', True)), fields=['organization', 'level', 'context_id', 'seq'], name='idx_changes_versions'),
+            index=models.Index(condition=models.Q(('makes_version', True)), fields=['organization', 'level', 'context_id', 'version', 'seq'], name='idx_changes_versions'),
         ),
         migrations.AddConstraint(
             model_name='change',

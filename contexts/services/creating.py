@@ -12,6 +12,13 @@ from contexts.levels import GLOBAL, Document, Level
 from contexts.models import Change, Context, Feed, GlobalContext
 from contexts.services.rows import Operation, find_locked, last_version, next_version, redacted
 
+# Each further one means that others committed a part of the chain: it has three.
+ATTEMPTS = 10
+
+
+class _ParentAppeared(Exception):
+    """A parent that was missing at our look is there at our insert."""
+
 
 def create(
     author: Author,
@@ -30,12 +37,15 @@ def create(
     """
     checked = level.checked(redacted(dict(values)))
     new_id = checked_id(level, context_id)
-    arguments = (author, level, checked, new_id, dict(parent_ids or {}), create_parents)
-    try:
-        return _create(*arguments)
-    except IntegrityError:
-        # Someone made the id or a parent between our look and our insert: look again.
-        return _create(*arguments)
+    for _ in range(ATTEMPTS):
+        try:
+            return _create(
+                author, level, checked, new_id, dict(parent_ids or {}), create_parents
+            )
+        except (IntegrityError, _ParentAppeared):
+            # Someone made the id or a parent between our look and our insert: look again.
+            continue
+    raise IdTaken(f"Others keep making {new_id} or its parents at this moment.")
 
 
 def checked_id(level: Level, context_id: Any) -> str:
@@ -110,7 +120,12 @@ def _parent(
         return row
     checked_id(parent_level, parent_id)
     grandparent = _parent(author, parent_level, ids, create_parents, changes)
-    return _insert(author, parent_level, parent_level.checked({}), parent_id, grandparent, changes)
+    try:
+        return _insert(
+            author, parent_level, parent_level.checked({}), parent_id, grandparent, changes
+        )
+    except IdTaken:
+        raise _ParentAppeared from None
 
 
 def _refuse_other_ancestors(level: Level, row: Context, ids: dict[str, Any]) -> None:

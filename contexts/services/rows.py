@@ -12,7 +12,7 @@ from contexts.changes import Author
 from contexts.documents import revision_of
 from contexts.errors import DocumentTooLarge, NotFound, RevisionMismatch
 from contexts.levels import Document, Level
-from contexts.models import Change, Context, owned
+from contexts.models import NEWEST_VERSION, Change, Context, owned
 
 Operation = Change.Operation
 Precondition = Callable[[str], bool]
@@ -119,7 +119,7 @@ def last_version(level: Level, organization_id: str, context_id: str) -> Change 
             context_id=context_id,
             makes_version=True,
         )
-        .order_by("-seq")
+        .order_by(*NEWEST_VERSION)
         .first()
     )
 

@@ -12,7 +12,7 @@ from contexts import access, completion, delegations, entries, history, queries,
 from contexts.documents import to_json
 from contexts.entries import CATEGORIES, IMPORTANCES
 from contexts.errors import Invalid, NotFound
-from contexts.models import Entry, Role
+from contexts.models import NEWEST_VERSION, Entry, Role
 from contexts.presentation import as_markdown
 from contexts.serializers import (
     CompletionBody,
@@ -127,7 +127,7 @@ class ContextWithParts(ContextViews):
         versions = history.versions_of(self.level, self.caller.organization_id, context_id)
         if not versions.exists():
             raise NotFound
-        return page(request, versions, ("-seq",), history.present_versions)
+        return page(request, versions, NEWEST_VERSION, history.present_versions)
 
     @action(detail=True, url_path="history/(?P<version>[0-9]{1,9})", url_name="version")
     def version(self, request: Request, context_id: str, version: str) -> HttpResponse:

@@ -151,6 +151,7 @@ BAD_BODIES = [
     (b'{"branch_id": "b1", "data": {"\\u0000": 1}}', "malformed_body"),
     (b'{"branch_id": "b1", "data": {"a": "\\ud800"}}', "malformed_body"),
     (b'{"branch_id": "b1", "data": ' + b"[" * 100_000, "malformed_body"),
+    (b'{"branch_id": "b1", "data": ' + b'{"a":' * 500 + b"1" + b"}" * 501, "malformed_body"),
     (b'{"branch_id": "b1", "data": []}', "invalid"),
     (b'{"branch_id": "b1", "data": null}', "invalid"),
     (b'{"branch_id": "b1", "data": "{}"}', "invalid"),
