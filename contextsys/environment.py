@@ -96,7 +96,8 @@ def secret_key(home: Path) -> str:
         return given
     kept = home / "secret_key"
     try:
-        home.mkdir(parents=True, exist_ok=True)
+        # What is in there is nobody else's on this machine.
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Written aside and linked, so that two processes starting at once agree on one key.
         draft = home / f".secret_key.{os.getpid()}.{secrets.token_hex(4)}"
         if not kept.exists():

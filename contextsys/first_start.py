@@ -33,7 +33,7 @@ def prepare() -> tuple[int, dict[str, str]]:
     Returns how many migrations were applied, and the credentials that were made: none but at
     the first start. Several processes may do this at once, one after the other does it.
     """
-    settings.CONTEXTSYS_HOME.mkdir(parents=True, exist_ok=True)
+    settings.CONTEXTSYS_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone():
         return migrate(), make_credentials()
 

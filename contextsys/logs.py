@@ -84,6 +84,9 @@ def without_values(record: logging.LogRecord) -> bool:
     """Takes out of a library's message the exceptions put into it: they may quote anything."""
     if record.name.startswith("django.security"):
         record.exc_info = None
+    if record.name == "psycopg.pool":
+        # Why no connection could be made; before there is one, there is nothing to quote.
+        return True
     if isinstance(record.args, tuple):
         record.args = tuple(
             type(each).__name__ if isinstance(each, BaseException) else each for each in record.args

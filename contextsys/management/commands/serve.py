@@ -41,10 +41,6 @@ class Command(PlainCommand):
             self._serve(host, port)
         except PortUnusable as error:
             raise CommandError(str(error)) from error
-        except OSError as error:
-            raise CommandError(
-                f"CONTEXTSYS_HOME ({settings.CONTEXTSYS_HOME}) cannot be used: {error.strerror}."
-            ) from error
         # A request or task that hangs may not hold up the exit, as its thread otherwise would.
         logging.shutdown()
         sys.stdout.flush()
@@ -65,7 +61,12 @@ class Command(PlainCommand):
             )
 
     def _prepare(self) -> None:
-        applied, self.credentials = first_start.prepare()
+        try:
+            applied, self.credentials = first_start.prepare()
+        except OSError as error:
+            raise CommandError(
+                f"CONTEXTSYS_HOME ({settings.CONTEXTSYS_HOME}) cannot be used: {error.strerror}."
+            ) from error
         self._say(f"Database ready, {applied} migrations applied.")
         organization_id = settings.CONTEXTSYS_ORGANIZATION
         if not GlobalContext.objects.filter(context_id=organization_id).exists():
