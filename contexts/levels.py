@@ -74,7 +74,8 @@ class Level:
     def rows(self, organization_id: str, **lookups: Any) -> QuerySet[models.Context]:
         """The contexts of this level in an organization, each with its parent loaded."""
         rows = models.owned(organization_id, self.model, **lookups)
-        return rows.select_related(*["parent"] if self.parent is not None else [])
+        paths = ["parent"] if self.parent is not None else []
+        return rows.select_related(*paths) if paths else rows
 
     def parent_id(self, row: models.Context) -> str:
         """The id of `row`'s parent, which must be loaded."""

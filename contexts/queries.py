@@ -171,8 +171,8 @@ def _cache_key(organization_id: str, chain: Sequence[Link]) -> str:
 
 def _chain_rows(level: Level, organization_id: str, context_id: str) -> list[tuple[Level, Context]]:
     path = level.path_to(GLOBAL)
-    rows = _find(level, organization_id, context_id).select_related(*[path] if path else [])
-    row = rows.first()
+    rows = _find(level, organization_id, context_id)
+    row = (rows.select_related(*[path]) if path else rows).first()
     if row is None:
         raise NotFound
     chain: list[tuple[Level, Any]] = [(level, row)]

@@ -1,0 +1,40 @@
+"""The addresses of the admin's pages, by what they show."""
+
+from urllib.parse import urlencode
+
+from django.urls import register_converter, reverse
+from django.urls.converters import StringConverter
+
+from contexts.levels import CHILD, GLOBAL, LEVELS, Level
+from contexts.models import Context
+
+
+class ContextIdConverter(StringConverter):
+    """An id as `identifiers` has it; what cannot be one leads nowhere."""
+
+    regex = "[A-Za-z0-9][A-Za-z0-9._:@-]*"
+
+
+register_converter(ContextIdConverter, "context_id")
+
+
+def page(level: Level, name: str, *arguments: object) -> str:
+    """A page of a level's admin: `changelist`, `add`, `change`, `delete`, `versions`…"""
+    return reverse(f"admin:contexts_{level.model._meta.model_name}_{name}", args=arguments)
+
+
+def context(level_name: str, organization_id: str, context_id: str) -> str:
+    """Where a context is, or was: the address needs no look at its row."""
+    return page(LEVELS[level_name], "at", organization_id, context_id)
+
+
+def children(level: Level, row: Context) -> str:
+    """The list of what lies directly below a context."""
+    key: object = row.context_id if level is GLOBAL else row.pk
+    name = "organization" if level is GLOBAL else level.name
+    return f"{page(CHILD[level.name], 'changelist')}?{urlencode({name: key})}"
+
+
+def listed(model_name: str, **filters: str) -> str:
+    """A list of another model, filtered."""
+    return f"{reverse(f'admin:contexts_{model_name}_changelist')}?{urlencode(filters)}"
