@@ -5,7 +5,6 @@ numbers become visible in their order and a reader can never pass one that is st
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 from django.db import connection, transaction
 from django.dispatch import Signal
@@ -39,7 +38,8 @@ def announce(organization_id: str, changes: list[Change]) -> None:
         change.seq = seq
     Change.objects.bulk_create(changes, batch_size=500)
     context_changed.send(sender=Change, organization_id=organization_id, changes=changes)
-    transaction.on_commit(partial(broadcast.look, organization_id), robust=True)
+    # No partial: Django 5.2 asks a robust callback that raised for its name, which it has none.
+    transaction.on_commit(lambda: broadcast.look(organization_id), robust=True)
 
 
 def _take_numbers(organization_id: str, count: int) -> int:

@@ -5,15 +5,20 @@ from django.utils import timezone
 
 from contexts import delegations, merging, services
 from contexts.access import Caller
+from contexts.errors import NotFound
 from contexts.levels import PROJECT, TASK, Document
 from contexts.models import Context, Delegation, Entry, owned
 from contexts.queries import ancestor_id, timestamp
 
 REASON = "Reusable patterns discovered"
 MOST_PATTERNS = 50
+ATTEMPTS = 10
 
 
-@transaction.atomic
+class _Moved(Exception):
+    """The task is in another project than at our look: deleted, and made again there."""
+
+
 def complete(
     caller: Caller,
     context_id: str,
@@ -25,10 +30,30 @@ def complete(
     Returns the task and the delegations its completion made; completing it again changes
     nothing and returns the same. Raises `NotFound`, `RevisionMismatch`.
     """
+    for _ in range(ATTEMPTS):
+        try:
+            return _complete(caller, context_id, summary, precondition)
+        except _Moved:
+            continue
+    raise NotFound
+
+
+@transaction.atomic
+def _complete(
+    caller: Caller,
+    context_id: str,
+    summary: str,
+    precondition: services.Precondition | None,
+) -> tuple[Context, list[Delegation]]:
     # The project first: patterns may be written there, and chains are locked from the top.
     project_id = ancestor_id(TASK, caller.organization_id, context_id, PROJECT)
-    services.lock(PROJECT, caller.organization_id, project_id)
+    project = services.find_locked(PROJECT, caller.organization_id, project_id)
     task = services.lock(TASK, caller.organization_id, context_id)
+    # Its locks undone with the transaction; in the wrong order they would meet another's.
+    if project is None or project_id != ancestor_id(
+        TASK, caller.organization_id, context_id, PROJECT
+    ):
+        raise _Moved
     services.check_revision(task, precondition)
     if task.data.get("status") == "completed" and "completed_at" in task.data:
         return task, _made_by(caller, context_id)

@@ -57,10 +57,9 @@ def delegate(
         announce_only(caller, delegation)
         return delegation
     if precondition is not None:
-        # Checked before the target is locked: a chain is locked from its top down.
-        source = owned(caller.organization_id, level.model, context_id=context_id).first()
-        if source is None:
-            raise NotFound
+        # The target first: a chain is locked from its top down.
+        services.lock(target, caller.organization_id, delegation.target_id)
+        source = services.lock(level, caller.organization_id, context_id)
         services.check_revision(source, precondition)
     _settle(caller, delegation, Status.APPROVED)
     return delegation

@@ -60,6 +60,11 @@ class Level:
     longest_id: int
     deleted_by: models.Role | None
 
+    @property
+    def names_its_parent(self) -> bool:
+        """Whether a row must say which its parent is; that of a project is the organization."""
+        return self.parent is not None and self.parent.parent is not None
+
     def chain(self) -> "Iterator[Level]":
         """This level and those above it, most specific first."""
         level: Level | None = self

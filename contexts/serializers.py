@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from contexts.entries import CATEGORIES, IMPORTANCES
-from contexts.levels import GLOBAL, LEVELS, LONGEST_NAME, Level
+from contexts.levels import LEVELS, LONGEST_NAME, Level
 from contexts.models import Change, Delegation, Entry
 from contexts.requests import object_body
 
@@ -240,7 +240,7 @@ def context_body(level: Level, creates: bool) -> type[serializers.Serializer[Any
         )
     if creates and level.parent is not None:
         fields[level.parent_field] = serializers.CharField(
-            required=level.parent is not GLOBAL, max_length=level.parent.longest_id
+            required=level.names_its_parent, max_length=level.parent.longest_id
         )
     name = f"{level.name.title()}{'Creation' if creates else 'Change'}"
     return type(name, (serializers.Serializer,), dict(fields))

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from django.urls import register_converter, reverse
 from django.urls.converters import StringConverter
 
-from contexts.levels import CHILD, GLOBAL, LEVELS, Level
+from contexts.levels import CHILD, LEVELS, Level
 from contexts.models import Context
 
 
@@ -30,8 +30,10 @@ def context(level_name: str, organization_id: str, context_id: str) -> str:
 
 def children(level: Level, row: Context) -> str:
     """The list of what lies directly below a context."""
-    key: object = row.context_id if level is GLOBAL else row.pk
-    name = "organization" if level is GLOBAL else level.name
+    # What the lists below are filtered by is named so in `filters`.
+    of_organization = level.parent is None
+    key: object = row.context_id if of_organization else row.pk
+    name = "organization" if of_organization else level.name
     return f"{page(CHILD[level.name], 'changelist')}?{urlencode({name: key})}"
 
 

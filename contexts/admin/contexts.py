@@ -17,7 +17,7 @@ from contexts.admin.noting import NotingAdmin
 from contexts.admin.tenancy import tenancy
 from contexts.admin.versions import VersionsAdmin
 from contexts.errors import Invalid
-from contexts.levels import CHILD, GLOBAL, Level
+from contexts.levels import CHILD, Level
 from contexts.models import Context, GlobalContext
 
 # Bounds of a search: organizations looked into, and hits taken from each.
@@ -58,7 +58,7 @@ class ContextAdmin(NotingAdmin, DeletingAdmin, VersionsAdmin):
         columns = ["id_shown"]
         columns += ["name"] if self._has("name") else []
         columns += ["parent_link"] if self.level.parent is not None else []
-        if self.level.parent not in (None, GLOBAL) and tenancy(request).several:
+        if self.level.names_its_parent and tenancy(request).several:
             columns += ["organization_shown"]
         columns += ["progress_shown"] if self._has("progress") else []
         columns += ["children_link"] if self.level.name in CHILD else []

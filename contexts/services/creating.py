@@ -39,9 +39,7 @@ def create(
     new_id = checked_id(level, context_id)
     for _ in range(ATTEMPTS):
         try:
-            return _create(
-                author, level, checked, new_id, dict(parent_ids or {}), create_parents
-            )
+            return _create(author, level, checked, new_id, dict(parent_ids or {}), create_parents)
         except (IntegrityError, _ParentAppeared):
             # Someone made the id or a parent between our look and our insert: look again.
             continue
@@ -105,8 +103,7 @@ def _parent(
     """The locked parent for a new row of `level`, made (and noted in `changes`) when allowed."""
     parent_level, field = level.parent, level.parent_field
     assert parent_level is not None  # noqa: S101 (only GLOBAL has none, and never comes here)
-    # A project's parent can only be the organization, so it need not be named.
-    default = author.organization_id if parent_level is GLOBAL else None
+    default = None if level.names_its_parent else author.organization_id
     parent_id = ids.pop(field, default)
     if parent_id is None:
         raise Invalid({field: ["This field is required."]})

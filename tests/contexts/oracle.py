@@ -229,7 +229,9 @@ class Oracle:
                 }
                 for each in found
             }
-            lesson = Pending((PROJECT.name, project_id), {"reusable_patterns": patterns}, "approved")
+            lesson = Pending(
+                (PROJECT.name, project_id), {"reusable_patterns": patterns}, "approved"
+            )
             self.delegations.append(lesson)
             self._merge_into(lesson.target, lesson.data)
         done = {"status": "completed", "completion_summary": summary, "completed_at": NOW}

@@ -14,6 +14,7 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 import django
@@ -24,16 +25,18 @@ if not apps.ready:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "contextsys.settings")
     django.setup()
 
-from contexts import entries, merging, services  # noqa: E402
-from contexts.changes import Author, context_changed  # noqa: E402
-from contexts.history import read_feed  # noqa: E402
-from contexts.levels import BRANCH, GLOBAL, TASK, Document  # noqa: E402
-from contexts.models import Change, Entry, owned  # noqa: E402
-from tests.contexts.replay import assert_log_is_the_state  # noqa: E402
+from contexts import entries, merging, services
+from contexts.changes import Author, context_changed
+from contexts.history import read_feed
+from contexts.levels import BRANCH, GLOBAL, TASK, Document
+from contexts.models import Change, Entry, owned
+from tests.contexts.replay import assert_log_is_the_state
 
 ORGANIZATION = "global"
 SHARED = "shared"
+# Nothing waits this long unless it is broken; the nightly sizes take their time.
 SECONDS = 120
+SECONDS_A_WRITE = 0.1
 PAUSES = 3
 
 
@@ -179,6 +182,7 @@ def contend(kit: Kit, writers: int, writes: int, readers: int) -> Outcome:
     ledgers, read, taken, go_on = kit.queue(), kit.queue(), kit.queue(), kit.queue()
     polled = [kit.event() for _ in range(readers)]
     workers: list[Any] = []
+    patience = SECONDS + writers * writes * SECONDS_A_WRITE
 
     def spawn(work: Callable[[], None]) -> Any:
         def run() -> None:
@@ -200,10 +204,13 @@ def contend(kit: Kit, writers: int, writes: int, readers: int) -> Outcome:
     def write_slowly() -> None:
         def pause(seq: int) -> None:
             taken.put(seq)
-            go_on.get(timeout=SECONDS)
+            go_on.get(timeout=patience)
 
         with held_open("slow", pause):
             ledgers.put(asdict(write("slow", PAUSES)))
+
+    def read_on(event: Any) -> None:
+        read.put(follow(event, done))
 
     def until_all_polled() -> None:
         for _ in range(3):
@@ -213,19 +220,19 @@ def contend(kit: Kit, writers: int, writes: int, readers: int) -> Outcome:
 
     spawn(write_slowly)
     for number in range(writers):
-        spawn(lambda number=number: write_many(f"w{number}"))
+        spawn(partial(write_many, f"w{number}"))
     for event in polled:
-        spawn(lambda event=event: read.put(follow(event, done)))
+        spawn(partial(read_on, event))
     held = []
     errors: list[str] = []
     try:
         for _ in range(PAUSES):
             # The first time the others queue up behind it; then it comes in between them.
-            held.append(taken.get(timeout=SECONDS))
+            held.append(taken.get(timeout=patience))
             start.set()
             until_all_polled()
             go_on.put(True)
-        told = [ledgers.get(timeout=SECONDS) for _ in range(writers + 1)]
+        told = [ledgers.get(timeout=patience) for _ in range(writers + 1)]
         done.set()
         followed = [read.get(timeout=SECONDS) for _ in range(readers)]
     except (queue.Empty, AssertionError):

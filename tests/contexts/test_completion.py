@@ -1,0 +1,143 @@
+"""The end of a task: its status, and what it teaches the project."""
+
+from datetime import datetime
+
+import pytest
+
+from contexts import completion, entries, services
+from contexts.access import Caller
+from contexts.completion import MOST_PATTERNS
+from contexts.errors import NotFound, RevisionMismatch
+from contexts.history import head_of
+from contexts.levels import PROJECT, TASK, Document
+from contexts.models import Delegation, Entry, Role, owned
+from tests.conftest import make_organization
+from tests.contexts.replay import assert_log_is_the_state
+
+
+@pytest.fixture
+def tasks(owner: Caller) -> Caller:
+    """The owner of an organization with two tasks in two branches of one project."""
+    for task, branch in (("t1", "b1"), ("t2", "b2")):
+        services.create(
+            owner,
+            TASK,
+            {"data": {"goal": task}, "progress": 30, "next_steps": ["finish"]},
+            context_id=task,
+            parent_ids={"branch_id": branch, "project_id": "p1"},
+            create_parents=True,
+        )
+    return owner
+
+
+def insight(author: Caller, task: str, content: str, importance: str = "high") -> Entry:
+    return entries.add(
+        author,
+        TASK,
+        task,
+        Entry.Kind.INSIGHT,
+        content,
+        category="technical",
+        importance=importance,
+    )
+
+
+def patterns_of_project() -> Document:
+    data: Document = PROJECT.rows("global", context_id="p1").get().data
+    patterns: Document = data.get("reusable_patterns", {})
+    return patterns
+
+
+def test_a_completed_task_says_so_and_keeps_what_it_had(tasks: Caller) -> None:
+    task, delegated = completion.complete(tasks, "t1", "all done")
+    data = dict(task.data)
+    at = datetime.fromisoformat(data.pop("completed_at"))
+    assert abs((task.updated_at - at).total_seconds()) < 60
+    assert data == {"goal": "t1", "status": "completed", "completion_summary": "all done"}
+    values = TASK.values(TASK.rows("global", context_id="t1").get())
+    assert (values["progress"], values["next_steps"]) == (100, ["finish"])
+    assert (task.version, delegated) == (2, [])
+    assert patterns_of_project() == {}
+    assert_log_is_the_state("global")
+
+
+def test_weighty_insights_become_patterns_of_the_project(tasks: Caller) -> None:
+    kept = [
+        insight(tasks, "t1", "retry with jitter"),
+        insight(tasks, "t1", "hash keys", "critical"),
+    ]
+    for importance in ("low", "medium", ""):
+        insight(tasks, "t1", "of the moment", importance)
+    entries.add(tasks, TASK, "t1", Entry.Kind.PROGRESS, "half way", importance="high")
+    insight(tasks, "t2", "of another task")
+    task, delegated = completion.complete(tasks, "t1", "done")
+    assert patterns_of_project() == {
+        str(entry.entry_id): {
+            "pattern": entry.content,
+            "category": "technical",
+            "importance": entry.importance,
+            "task_id": "t1",
+            "evidence": [str(entry.entry_id)],
+        }
+        for entry in kept
+    }
+    assert [
+        (each.target_level, each.target_id, each.reason, each.status) for each in delegated
+    ] == [("project", "p1", "Reusable patterns discovered", "approved")]
+    assert task.version == 2
+    assert_log_is_the_state("global")
+
+
+def test_a_writer_may_complete_and_so_delegate(tasks: Caller) -> None:
+    insight(tasks, "t1", "retry with jitter")
+    _, delegated = completion.complete(Caller("global", "writer", Role.WRITER), "t1", "done")
+    assert [each.requested_by for each in delegated] == ["writer"]
+    assert len(patterns_of_project()) == 1
+
+
+def test_patterns_of_several_tasks_stand_side_by_side(tasks: Caller) -> None:
+    for task in ("t1", "t2"):
+        insight(tasks, task, f"found in {task}")
+        completion.complete(tasks, task, "done")
+    found = sorted(each["task_id"] for each in patterns_of_project().values())
+    assert found == ["t1", "t2"]
+
+
+def test_completing_twice_changes_nothing_and_answers_the_same(tasks: Caller) -> None:
+    insight(tasks, "t1", "retry with jitter")
+    first, delegated = completion.complete(tasks, "t1", "done")
+    head = head_of("global")
+    insight(tasks, "t1", "too late")
+    second, again = completion.complete(tasks, "t1", "done differently")
+    assert (second.revision, again) == (first.revision, delegated)
+    assert head_of("global") == head + 1
+    assert len(patterns_of_project()) == 1
+
+
+def test_a_status_set_by_hand_does_not_keep_a_task_from_completion(tasks: Caller) -> None:
+    services.update(tasks, TASK, "t1", lambda values: {**values, "data": {"status": "completed"}})
+    task, _ = completion.complete(tasks, "t1", "done")
+    assert task.data["completion_summary"] == "done"
+
+
+def test_only_the_newest_patterns_are_handed_up(tasks: Caller) -> None:
+    for number in range(MOST_PATTERNS + 3):
+        insight(tasks, "t1", f"insight {number}")
+    completion.complete(tasks, "t1", "done")
+    patterns = {each["pattern"] for each in patterns_of_project().values()}
+    assert patterns == {f"insight {number}" for number in range(3, MOST_PATTERNS + 3)}
+
+
+def test_a_revision_can_be_asked_for(tasks: Caller) -> None:
+    insight(tasks, "t1", "retry with jitter")
+    head = head_of("global")
+    with pytest.raises(RevisionMismatch):
+        completion.complete(tasks, "t1", "done", lambda _: False)
+    assert (head_of("global"), owned("global", Delegation).count()) == (head, 0)
+
+
+def test_missing_and_strange_tasks_are_not_found(tasks: Caller) -> None:
+    make_organization("elsewhere")
+    for caller, task in ((tasks, "t3"), (Caller("elsewhere", "stranger", Role.ADMIN), "t1")):
+        with pytest.raises(NotFound):
+            completion.complete(caller, task, "done")
