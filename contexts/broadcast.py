@@ -12,7 +12,12 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from contexts.breaker import Breaker
+
 logger = logging.getLogger("contextsys.broadcast")
+# A layer that hangs costs a command this once, then nothing for a while; the server, nothing.
+SEND_SECONDS = 0.2
+breaker = Breaker()
 _loop: asyncio.AbstractEventLoop | None = None
 
 
@@ -22,7 +27,7 @@ def group_of(organization_id: str) -> str:
 
 
 def attach_loop() -> None:
-    """Remembers the server's event loop; called by what listens there."""
+    """Remembers the server's event loop; called on it when the server begins to answer."""
     global _loop
     _loop = asyncio.get_running_loop()
 
@@ -37,24 +42,23 @@ def look(organization_id: str) -> None:
     layer = get_channel_layer()
     if layer is None:
         return
-    running = _loop is not None and _loop.is_running()
-    if running and _loop is not None:
+    if _loop is not None and _loop.is_running():
         asyncio.run_coroutine_threadsafe(_send(layer, organization_id), _loop)
-    elif not isinstance(layer, InMemoryChannelLayer):
+    elif not isinstance(layer, InMemoryChannelLayer) and breaker.allows:
         async_to_sync(_send)(layer, organization_id)
 
 
 async def _send(layer: Any, organization_id: str) -> None:
     try:
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(SEND_SECONDS):
             await layer.group_send(group_of(organization_id), {"type": "look"})
     except Exception:
+        breaker.failed()
         logger.warning("the hint for new changes could not be sent; listeners look by themselves")
 
 
 async def wait_for_hint(organization_id: str, seconds: float) -> None:
     """Returns when a hint came or after `seconds`, whatever the channel layer does."""
-    attach_loop()
     layer = get_channel_layer()
     if layer is None:
         await asyncio.sleep(seconds)

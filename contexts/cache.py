@@ -8,16 +8,16 @@ breaker leaves alone for a while after a failure: without Redis reading is slowe
 import hashlib
 import logging
 import threading
-import time
 from collections import OrderedDict
 from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache as shared
 
+from contexts.breaker import Breaker
+
 logger = logging.getLogger("contextsys.cache")
 SHARED_SECONDS = 3600
-PAUSE_SECONDS = 5.0
 
 
 class LRU:
@@ -37,6 +37,8 @@ class LRU:
             return value
 
     def put(self, key: str, value: bytes) -> None:
+        if len(value) > self._most_bytes // 8:
+            return  # It would push out all others for one.
         with self._lock:
             self._bytes -= len(self._values.pop(key, b""))
             self._values[key] = value
@@ -51,20 +53,6 @@ class LRU:
             self._bytes = 0
 
 
-class Breaker:
-    """Keeps callers away from a service for a while after it failed."""
-
-    def __init__(self) -> None:
-        self._closed_until = 0.0
-
-    @property
-    def allows(self) -> bool:
-        return time.monotonic() >= self._closed_until
-
-    def failed(self) -> None:
-        self._closed_until = time.monotonic() + PAUSE_SECONDS
-
-
 class Counts:
     """Hits and misses since the start; `health/` and `/metrics` show them."""
 
@@ -76,6 +64,11 @@ class Counts:
         """Between 0 and 1; 0 before the first read."""
         reads = self.hits + self.misses
         return self.hits / reads if reads else 0.0
+
+
+def status() -> str:
+    """`degraded` while the shared cache is left alone because it did not answer."""
+    return "healthy" if breaker.allows else "degraded"
 
 
 near = LRU(most_bytes=64 * 2**20)

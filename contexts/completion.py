@@ -1,17 +1,21 @@
 """The end of a task: its status, and what it teaches the project."""
 
+import logging
+
 from django.db import transaction
 from django.utils import timezone
 
 from contexts import delegations, merging, services
 from contexts.access import Caller
-from contexts.errors import NotFound
+from contexts.errors import DocumentTooLarge, NotFound
 from contexts.levels import PROJECT, TASK, Document
 from contexts.models import Context, Delegation, Entry, owned
 from contexts.queries import ancestor_id, timestamp
 
+logger = logging.getLogger("contextsys.completion")
 REASON = "Reusable patterns discovered"
 MOST_PATTERNS = 50
+LONGEST_PATTERN = 2_000
 ATTEMPTS = 10
 
 
@@ -56,17 +60,8 @@ def _complete(
         raise _Moved
     services.check_revision(task, precondition)
     if task.data.get("status") == "completed" and "completed_at" in task.data:
-        return task, _made_by(caller, context_id)
-    patterns = reusable_patterns(caller.organization_id, context_id)
-    if patterns:
-        delegations.delegate(
-            caller,
-            TASK,
-            context_id,
-            to=PROJECT.name,
-            data={"reusable_patterns": patterns},
-            reason=REASON,
-        )
+        return task, _made_by(caller, task)
+    _delegate_patterns(caller, task)
     done = {
         "status": "completed",
         "completion_summary": summary,
@@ -77,40 +72,58 @@ def _complete(
         return {**values, "data": merging.deep_merge(values["data"], done), "progress": 100}
 
     task = services.update(caller, TASK, context_id, completed)
-    return task, _made_by(caller, context_id)
+    return task, _made_by(caller, task)
 
 
-def _made_by(caller: Caller, context_id: str) -> list[Delegation]:
+def _delegate_patterns(caller: Caller, task: Context) -> None:
+    patterns = reusable_patterns(task)
+    if not patterns:
+        return
+    data = {"reusable_patterns": patterns}
+    try:
+        with transaction.atomic():
+            delegations.delegate(
+                caller, TASK, task.context_id, to=PROJECT.name, data=data, reason=REASON
+            )
+    except DocumentTooLarge:
+        # A project without room for more patterns must not keep its tasks from ending.
+        logger.warning("the project of task %s has no room for its patterns", task.context_id)
+
+
+def _made_by(caller: Caller, task: Context) -> list[Delegation]:
     return list(
         owned(
             caller.organization_id,
             Delegation,
             level=TASK.name,
-            context_id=context_id,
+            context_id=task.context_id,
             reason=REASON,
+            created_at__gte=task.created_at,
         ).order_by("id")
     )
 
 
-def reusable_patterns(organization_id: str, context_id: str) -> Document:
+def reusable_patterns(task: Context) -> Document:
     """What a task found that others can use: its high and critical insights, newest 50.
 
-    By entry id, so that patterns of several tasks merge into one project without overwriting.
+    By entry id, so that patterns of several tasks merge into one project without overwriting;
+    a long one shortened, as `evidence` names the whole.
     """
     insights = owned(
-        organization_id,
+        task.organization_id,
         Entry,
         level=TASK.name,
-        context_id=context_id,
+        context_id=task.context_id,
         kind=Entry.Kind.INSIGHT,
         importance__in=("high", "critical"),
+        created_at__gte=task.created_at,
     ).order_by("-created_at", "-id")[:MOST_PATTERNS]
     return {
         str(insight.entry_id): {
-            "pattern": insight.content,
+            "pattern": insight.content[:LONGEST_PATTERN],
             "category": insight.category,
             "importance": insight.importance,
-            "task_id": context_id,
+            "task_id": task.context_id,
             "evidence": [str(insight.entry_id)],
         }
         for insight in insights

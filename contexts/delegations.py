@@ -66,10 +66,16 @@ def delegate(
 
 
 @transaction.atomic
-def decide(caller: Caller, delegation_id: UUID, status: Delegation.Status) -> Delegation:
-    """Approves (and applies) or rejects a pending delegation.
+def decide(
+    caller: Caller,
+    delegation_id: UUID,
+    status: Delegation.Status,
+    precondition: services.Precondition | None = None,
+) -> Delegation:
+    """Approves (and applies) or rejects a pending delegation; `precondition` is of the target.
 
-    Raises `NotFound`, `AlreadyDecided`; `NotFound` too when the target is gone by now.
+    Raises `NotFound` (also when the target is gone by now), `AlreadyDecided`,
+    `RevisionMismatch`.
     """
     delegation = (
         owned(caller.organization_id, Delegation, delegation_id=delegation_id)
@@ -80,6 +86,10 @@ def decide(caller: Caller, delegation_id: UUID, status: Delegation.Status) -> De
         raise NotFound
     if delegation.status != Status.PENDING:
         raise AlreadyDecided(f"This delegation was {delegation.status} already.")
+    if precondition is not None:
+        target = LEVELS[delegation.target_level]
+        row = services.lock(target, caller.organization_id, delegation.target_id)
+        services.check_revision(row, precondition)
     _settle(caller, delegation, status)
     return delegation
 

@@ -18,6 +18,7 @@ from contexts.models import Context, Entry
 from contexts.services.rows import redacted
 
 CATEGORIES = ("technical", "business", "performance", "security", "discovery")
+LONGEST_AGENT = 150
 IMPORTANCES = ("low", "medium", "high", "critical")
 
 
@@ -103,7 +104,7 @@ def _append(author: Author, level: Level, row: Context, drafts: Sequence[Draft])
             content=redacted(draft.content),
             category=draft.category,
             importance=draft.importance,
-            agent=draft.agent or author.name,
+            agent=redacted(draft.agent or author.name)[:LONGEST_AGENT],
             details=redacted(draft.details),
             created_at=draft.at or timezone.now(),
         )

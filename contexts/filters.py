@@ -69,7 +69,8 @@ def _at(keys: list[str], value: Any) -> Q:
     if any('"' in key for key in keys):
         return Q(pk__in=())  # SQLite's paths cannot quote a quote.
     # json_extract gives 1 for true: the type has to be asked for too.
-    path = Value("$" + "".join(f'."{key}"' for key in keys))
+    # Written as Django wrote the document: SQLite compares the keys as they are escaped.
+    path = Value("$" + "".join(f".{json.dumps(key)}" for key in keys))
     kind = Func(F("data"), path, function="json_type", output_field=TextField())
     if value is None or isinstance(value, bool):
         return Q(Exact(kind, json.dumps(value)))

@@ -9,19 +9,21 @@ from django.db.models import Max, Q, QuerySet
 from contexts import merging
 from contexts.errors import Gone, NotFound
 from contexts.levels import Document, Level
-from contexts.models import NEWEST_VERSION, Change, Feed, owned
+from contexts.models import Change, Feed, owned, versions
 from contexts.queries import timestamp
 
 
 def versions_of(level: Level, organization_id: str, context_id: str) -> QuerySet[Change]:
     """The versions of a context, newest first; also of a deleted one."""
-    return owned(
-        organization_id,
-        Change,
-        level=level.name,
-        context_id=context_id,
-        makes_version=True,
-    ).order_by(*NEWEST_VERSION)
+    return versions(organization_id, level.name, context_id)
+
+
+def previous_of(change: Change) -> Change | None:
+    """The version of the same context before the one that `change` made."""
+    of_context = versions(change.organization_id, change.level, change.context_id)
+    return of_context.filter(
+        Q(version__lt=change.version) | Q(version=change.version, seq__lt=change.seq)
+    ).first()
 
 
 def present_versions(changes: Sequence[Change]) -> list[Document]:
@@ -31,20 +33,7 @@ def present_versions(changes: Sequence[Change]) -> list[Document]:
     """
     if not changes:
         return []
-    oldest = changes[-1]
-    before = (
-        owned(
-            oldest.organization_id,
-            Change,
-            level=oldest.level,
-            context_id=oldest.context_id,
-            makes_version=True,
-        )
-        .filter(Q(version__lt=oldest.version) | Q(version=oldest.version, seq__lt=oldest.seq))
-        .order_by(*NEWEST_VERSION)
-        .first()
-    )
-    earlier = [*changes[1:], before]
+    earlier = [*changes[1:], previous_of(changes[-1])]
     return [
         {
             "version": change.version,
@@ -78,6 +67,7 @@ def present_version(level: Level, change: Change) -> Document:
     created = (
         versions_of(level, change.organization_id, change.context_id)
         .filter(operation=Change.Operation.CREATED, seq__lte=change.seq)
+        .defer("document")
         .first()
     )
     return {
@@ -120,7 +110,9 @@ def read_feed(organization_id: str, since: int, limit: int) -> Page:
     Raises `Gone` below the floor (compacted) and beyond the head (another epoch's number).
     """
     # The changes before the head: it is then never behind what was read.
-    changes = list(owned(organization_id, Change, seq__gt=since).order_by("seq")[:limit])
+    # What the feed tells has no documents in it, and they may be large.
+    later = owned(organization_id, Change, seq__gt=since).defer("document", "record")
+    changes = list(later.order_by("seq")[:limit])
     feed = owned(organization_id, Feed).get()
     if not feed.floor <= since <= feed.head:
         raise Gone(

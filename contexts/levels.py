@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from contexts import documents, merging, models
-from contexts.errors import Invalid, NotFound
+from contexts.errors import Invalid
 
 Document = dict[str, Any]
 LONGEST_NAME = 255
@@ -77,10 +77,12 @@ class Level:
         return "__".join("parent" for _ in range(list(self.chain()).index(ancestor)))
 
     def rows(self, organization_id: str, **lookups: Any) -> QuerySet[models.Context]:
-        """The contexts of this level in an organization, each with its parent loaded."""
+        """The contexts of this level in an organization, each with its parent (but its data)."""
         rows = models.owned(organization_id, self.model, **lookups)
-        paths = ["parent"] if self.parent is not None else []
-        return rows.select_related(*paths) if paths else rows
+        if self.parent is None:
+            return rows
+        related, unread = ["parent"], ["parent__data", "parent__metadata"]
+        return rows.select_related(*related).defer(*unread)
 
     def parent_id(self, row: models.Context) -> str:
         """The id of `row`'s parent, which must be loaded."""
@@ -173,10 +175,3 @@ TASK = Level(
 
 LEVELS = {level.name: level for level in (GLOBAL, PROJECT, BRANCH, TASK)}
 CHILD = {level.parent.name: level for level in LEVELS.values() if level.parent is not None}
-
-
-def level_named(name: str) -> Level:
-    """The level of that name. Raises `NotFound`."""
-    if name not in LEVELS:
-        raise NotFound
-    return LEVELS[name]

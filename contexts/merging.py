@@ -13,10 +13,13 @@ from typing import Any
 import jsonpatch
 import jsonpointer
 
+from contexts import documents
 from contexts.errors import DocumentTooLarge, PatchFailed
 
 Document = dict[str, Any]
 MAX_OPERATIONS = 1_000
+# Differences below a longer path are told as one.
+LONGEST_PATH = 1_000
 
 
 def deep_merge(base: Any, over: Any) -> Any:
@@ -89,6 +92,20 @@ def _is_leaf_at(document: Any, path: tuple[str, ...]) -> bool:
     return is_leaf(document)
 
 
+def path_length(document: Any) -> int:
+    """How many characters the paths of all leaves have together: what naming each would take."""
+    total, pending = 0, [(document, 0)]
+    while pending:
+        value, length = pending.pop()
+        if isinstance(value, dict) and value:
+            pending += [(item, length + 1 + len(key)) for key, item in value.items()]
+        elif isinstance(value, list) and value:
+            pending += [(item, length + 1 + len(str(len(value)))) for item in value]
+        else:
+            total += length
+    return total
+
+
 def merge_patch(target: Any, patch: Any) -> Any:
     """RFC 7396 §2: `null` removes, an object merges, anything else replaces."""
     if not isinstance(patch, dict):
@@ -122,8 +139,10 @@ def json_patch(document: Any, operations: Any, limit: int) -> Any:
                 if copied > limit:
                     raise DocumentTooLarge(f"The patch copies more than {limit} bytes.")
             document = jsonpatch.JsonPatch([operation]).apply(document, in_place=number > 0)
+        if documents.depth(document) > documents.MAX_BODY_DEPTH:
+            raise RecursionError
     except (jsonpatch.JsonPatchException, jsonpointer.JsonPointerException) as error:
-        raise PatchFailed(f"Operation {number}: {_one_line(error)}") from None
+        raise PatchFailed(f"Operation {number} {_complaint(error)}.") from None
     except RecursionError:
         raise PatchFailed(f"Operation {number} nests too deeply.") from None
     except (KeyError, TypeError, IndexError, AttributeError, ValueError):
@@ -131,8 +150,13 @@ def json_patch(document: Any, operations: Any, limit: int) -> Any:
     return document
 
 
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def _complaint(error: Exception) -> str:
+    # Not the library's own words, which quote the document.
+    if isinstance(error, jsonpatch.JsonPatchTestFailed):
+        return "tested for another value than there is"
+    if isinstance(error, jsonpatch.InvalidJsonPatch):
+        return "is not a JSON Patch operation"
+    return "names a path that does not exist"
 
 
 def diff(before: Any, after: Any) -> list[Document]:
@@ -141,15 +165,20 @@ def diff(before: Any, after: Any) -> list[Document]:
 
 
 def _diff(before: Any, after: Any, path: str) -> Iterator[Document]:
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in before:
+    if len(path) > LONGEST_PATH:
+        # One operation for all below, not the long path again for each.
+        if not same(before, after):
+            yield {"op": "replace", "path": path, "value": after}
+    elif isinstance(before, dict) and isinstance(after, dict):
+        # In one order, whatever order the database keeps keys in.
+        for key in sorted(before):
             if key not in after:
                 yield {"op": "remove", "path": path + pointer([key])}
-        for key, value in after.items():
+        for key in sorted(after):
             if key in before:
-                yield from _diff(before[key], value, path + pointer([key]))
+                yield from _diff(before[key], after[key], path + pointer([key]))
             else:
-                yield {"op": "add", "path": path + pointer([key]), "value": value}
+                yield {"op": "add", "path": path + pointer([key]), "value": after[key]}
     elif isinstance(before, list) and isinstance(after, list):
         yield from _diff_lists(before, after, path)
     elif not same(before, after):

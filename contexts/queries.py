@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from contexts import cache, documents, merging
 from contexts.errors import Gone, NotFound
 from contexts.levels import GLOBAL, Document, Level
-from contexts.models import NEWEST_VERSION, Change, Context, Delegation, Entry, owned
+from contexts.models import Change, Context, Delegation, Entry, owned, versions
 
 
 def timestamp(at: datetime) -> str:
@@ -197,18 +197,7 @@ def resolve_as_of(level: Level, organization_id: str, context_id: str, at: datet
     found: list[Document] = []
     next_id = context_id
     for each in level.chain():
-        change = (
-            owned(
-                organization_id,
-                Change,
-                level=each.name,
-                context_id=next_id,
-                makes_version=True,
-                at__lte=at,
-            )
-            .order_by(*NEWEST_VERSION)
-            .first()
-        )
+        change = versions(organization_id, each.name, next_id).filter(at__lte=at).first()
         if change is None or change.operation == Change.Operation.DELETED:
             raise NotFound
         if change.document is None:

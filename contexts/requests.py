@@ -33,8 +33,9 @@ def raw_body(request: Request, limit: int | None = None) -> bytes:
     kept: bytes | None = getattr(http, "contextsys_body", None)
     if kept is None:
         length = http.META.get("CONTENT_LENGTH") or "0"
-        kept = b"" if length.isdigit() and int(length) > most else http.read(most + 1)
-        if (not kept and length != "0") or len(kept) > most:
+        too_large = length.isdigit() and int(length) > most
+        kept = b"" if too_large else http.read(most + 1)
+        if too_large or len(kept) > most:
             raise BodyTooLarge(f"A body may have up to {most} bytes.")
         http.contextsys_body = kept  # type: ignore[attr-defined]
     return kept

@@ -12,12 +12,10 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from contexts.entries import CATEGORIES, IMPORTANCES
+from contexts.entries import CATEGORIES, IMPORTANCES, LONGEST_AGENT
 from contexts.levels import LEVELS, LONGEST_NAME, Level
 from contexts.models import Change, Delegation, Entry
 from contexts.requests import object_body
-
-LONGEST_AGENT = 150
 
 
 class Text(serializers.CharField):
@@ -33,12 +31,13 @@ class Text(serializers.CharField):
 
 
 class Choice(serializers.ChoiceField):
-    """One of a few texts."""
+    """One of a few texts; a refusal does not repeat what came."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str):
-            self.fail("invalid_choice", input=data)
-        return super().to_internal_value(data)
+        if not isinstance(data, str) or data not in self.choices:
+            allowed = ", ".join(str(choice) for choice in self.choices)
+            raise serializers.ValidationError(f"This must be one of {allowed}.")
+        return data
 
 
 class WholeNumber(serializers.IntegerField):

@@ -39,6 +39,10 @@ urlpatterns = [
         name="delegation-reject",
     ),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
+        name="docs",
+    ),
     re_path(r"^(?P<rest>.*)$", NothingHere.as_view()),
 ]

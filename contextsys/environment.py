@@ -4,6 +4,7 @@ Used by `settings` only.
 """
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,26 @@ def flag(name: str, default: bool) -> bool:
         raise ImproperlyConfigured(f"{name} is {value!r}; it must be true or false.") from None
 
 
-def positive(name: str, default: int) -> int:
-    """A whole number above 0."""
+def positive(name: str, default: int, most: int) -> int:
+    """A whole number from 1 to `most`."""
     value = os.environ.get(name, str(default))
-    if not value.isascii() or not value.isdigit() or int(value) == 0:
-        raise ImproperlyConfigured(f"{name} is {value!r}; it must be a whole number above 0.")
+    if re.fullmatch(r"[0-9]{1,12}", value) is None or not 1 <= int(value) <= most:
+        raise ImproperlyConfigured(
+            f"{name} is {value[:20]!r}; it must be a whole number from 1 to {most}."
+        )
     return int(value)
+
+
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Host names, separated by commas; one that begins with a dot stands for all below it."""
+    names: list[str] = env.list(name, default)
+    for each in names:
+        if (
+            re.fullmatch(r"\*|\[[0-9A-Fa-f:.]+\]|\.?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", each)
+            is None
+        ):
+            raise ImproperlyConfigured(f"{name} names {each[:50]!r}, which is no host name.")
+    return names
 
 
 def url(name: str, schemes: tuple[str, ...]) -> str:

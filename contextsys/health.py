@@ -89,7 +89,13 @@ HEALTH = inline_serializer(
 )
 UNAVAILABLE = inline_serializer(
     "HealthUnavailable",
-    {"status": serializers.CharField(), "database": _part("DatabaseUnavailable")},
+    {
+        "status": serializers.CharField(),
+        **{
+            name: _part(f"{name.title()}Unknown")
+            for name in ("database", "sync", "cache", "journal")
+        },
+    },
 )
 LIVE = inline_serializer("Live", {"status": serializers.CharField()})
 
@@ -104,9 +110,10 @@ class HealthView(APIView):
 
     def handle_exception(self, exc: Exception) -> Any:
         if isinstance(exc, OperationalError | InterfaceError):
-            return json_answer(
-                {"status": "unavailable", "database": {"status": "unavailable"}}, status=503
-            )
+            unknown = {"status": "unknown"}
+            body = {"sync": unknown, "cache": {"status": cache.status()}, "journal": unknown}
+            away = {"status": "unavailable"}
+            return json_answer({**away, "database": away, **body}, status=503)
         return super().handle_exception(exc)
 
     @extend_schema(
@@ -122,7 +129,7 @@ class HealthView(APIView):
                 "status": "degraded" if degraded else "healthy",
                 "database": {"status": "healthy"},
                 "sync": sync,
-                "cache": {"status": "healthy", "hit_rate": cache.counts.hit_rate},
+                "cache": {"status": cache.status(), "hit_rate": cache.counts.hit_rate},
                 "journal": journal,
             }
         )

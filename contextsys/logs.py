@@ -1,7 +1,7 @@
 """Logging: one line an event to standard error, as text or JSON; structlog over stdlib logging.
 
 No line shows a key, a document, SQL or a request's body. A crash is told by its type and the
-places it came through: messages and source lines of exceptions may hold any of these.
+place in our code: messages and source lines of exceptions may hold any of these.
 """
 
 import json
@@ -107,38 +107,33 @@ def name_caller(logger: WrappedLogger, method: str, event: EventDict) -> EventDi
 
 
 def name_crash(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
-    """An exception as `exception` (its type, and those it came of) and `frames`."""
+    """An exception as `exception` (its type, and those it came of) and `where`."""
     info = event.pop("exc_info", None)
     if info is True:
         info = sys.exc_info()
     error = info[1] if isinstance(info, tuple) else info
     event.pop("stack_info", None)
     if isinstance(error, BaseException):
-        kinds, frames = [], []
+        kinds, places = [], []
         seen: set[int] = set()
         cause: BaseException | None = error
         while cause is not None and id(cause) not in seen:
             seen.add(id(cause))
             kinds.append(type(cause).__qualname__)
-            frames += _frames(cause.__traceback__)
+            places += _own_places(cause.__traceback__)
             cause = cause.__cause__ or cause.__context__
         event["exception"] = " from ".join(kinds)
-        event["frames"] = frames[:60]
+        event["where"] = places[0] if places else ""
     return event
 
 
-def _frames(trace: TracebackType | None) -> list[str]:
+def _own_places(trace: TracebackType | None) -> list[str]:
+    """Where in our own code it happened, the innermost first; no line shows a whole trace."""
     return [
-        f"{_short(frame.filename)}:{frame.lineno} {frame.name}"
+        f"{Path(frame.filename).relative_to(BASE_DIR)}:{frame.lineno} {frame.name}"
         for frame in traceback.extract_tb(trace)
+        if Path(frame.filename).is_relative_to(BASE_DIR) and ".venv" not in frame.filename
     ][::-1]
-
-
-def _short(filename: str) -> str:
-    path = Path(filename)
-    if path.is_relative_to(BASE_DIR):
-        return str(path.relative_to(BASE_DIR))
-    return "/".join(path.parts[-3:])
 
 
 def as_json(logger: WrappedLogger, method: str, event: EventDict) -> str:

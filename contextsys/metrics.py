@@ -1,7 +1,6 @@
 """Prometheus metrics and `/metrics`; the domain knows nothing of them, they are fed from here."""
 
 from collections.abc import Iterable, Iterator
-from functools import partial
 from typing import Any, cast
 
 from django.db import transaction
@@ -75,7 +74,8 @@ def count_request(method: str, route: str, status: int, seconds: float) -> None:
 def count_writes(sender: Any, changes: list[Change], **_: Any) -> None:
     """Receives `context_changed`: what is rolled back is not counted."""
     made = [(change.level, change.operation) for change in changes]
-    transaction.on_commit(partial(_count, made), robust=True)
+    # No partial: Django 5.2 asks a robust callback that raised for its name, which it has none.
+    transaction.on_commit(lambda: _count(made), robust=True)
 
 
 def _count(made: Iterable[tuple[str, str]]) -> None:

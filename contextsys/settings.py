@@ -1,10 +1,10 @@
 """All configuration. Every environment variable is read here, once (CONTRACT §1)."""
 
-import re
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from contexts.identifiers import is_context_id
 from contextsys import environment, logs
 from contextsys.environment import env
 
@@ -12,15 +12,20 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 CONTEXTSYS_HOME = Path(env.str("CONTEXTSYS_HOME", "") or BASE_DIR / "var").resolve()
 CONTEXTSYS_ORGANIZATION: str = env.str("CONTEXTSYS_ORGANIZATION", "global")
-CONTEXTSYS_MAX_DOCUMENT_BYTES = environment.positive("CONTEXTSYS_MAX_DOCUMENT_BYTES", 2**20)
-CONTEXTSYS_HISTORY_DAYS = environment.positive("CONTEXTSYS_HISTORY_DAYS", 90)
+CONTEXTSYS_MAX_DOCUMENT_BYTES = environment.positive(
+    "CONTEXTSYS_MAX_DOCUMENT_BYTES", 2**20, most=2**26
+)
+CONTEXTSYS_HISTORY_DAYS = environment.positive("CONTEXTSYS_HISTORY_DAYS", 90, most=36_500)
 CONTEXTSYS_REDACT = environment.flag("CONTEXTSYS_REDACT", True)
 CONTEXTSYS_CLOUD_URL = environment.url("CONTEXTSYS_CLOUD_URL", ("http", "https"))
 CONTEXTSYS_CLOUD_KEY: str = env.str("CONTEXTSYS_CLOUD_KEY", "")
 CONTEXTSYS_REDIS_URL = environment.url("REDIS_URL", ("redis", "rediss", "unix"))
-CONTEXTSYS_EMBEDDED_CELERY = not env.str("CELERY_BROKER_URL", "")
+_BROKER_URL = environment.url(
+    "CELERY_BROKER_URL", ("redis", "rediss", "amqp", "amqps", "pyamqp", "sqs")
+)
+CONTEXTSYS_EMBEDDED_CELERY = not _BROKER_URL
 
-if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,49}", CONTEXTSYS_ORGANIZATION):
+if not is_context_id(CONTEXTSYS_ORGANIZATION, 50):
     raise ImproperlyConfigured(
         f"CONTEXTSYS_ORGANIZATION is {CONTEXTSYS_ORGANIZATION!r}; it must be 1 to 50 characters: "
         "first a letter or digit, then letters, digits and . _ : @ -"
@@ -28,7 +33,11 @@ if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._:@-]{0,49}", CONTEXTSYS_ORGANIZATIO
 
 SECRET_KEY = environment.secret_key(CONTEXTSYS_HOME)
 DEBUG = environment.flag("CONTEXTSYS_DEBUG", False)
-ALLOWED_HOSTS: list[str] = env.list("CONTEXTSYS_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = environment.hosts("CONTEXTSYS_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+# Behind a proxy that ends TLS, browsers come from https although the proxy asks by http.
+CSRF_TRUSTED_ORIGINS = [
+    f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"
+]
 
 INSTALLED_APPS = [
     "daphne",
@@ -101,7 +110,7 @@ CHANNEL_LAYERS = {
     }
 }
 
-CELERY_BROKER_URL: str = env.str("CELERY_BROKER_URL", "") or "memory://localhost/"
+CELERY_BROKER_URL = _BROKER_URL or "memory://localhost/"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

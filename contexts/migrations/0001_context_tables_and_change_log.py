@@ -2,7 +2,7 @@
 
 import contexts.documents
 import contexts.identifiers
-import contexts.models
+import contexts.models.log
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
             name='Feed',
             fields=[
                 ('organization', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='+', serialize=False, to='contexts.globalcontext', to_field='context_id')),
-                ('epoch', models.CharField(default=contexts.models.new_epoch, max_length=32)),
+                ('epoch', models.CharField(default=contexts.models.log.new_epoch, max_length=32)),
                 ('head', models.PositiveBigIntegerField(default=0)),
                 ('floor', models.PositiveBigIntegerField(default=0)),
             ],

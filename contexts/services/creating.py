@@ -16,8 +16,8 @@ from contexts.services.rows import Operation, find_locked, last_version, next_ve
 ATTEMPTS = 10
 
 
-class _ParentAppeared(Exception):
-    """A parent that was missing at our look is there at our insert."""
+class _Overtaken(Exception):
+    """What we looked at has changed by our insert: another made a parent, or our own id."""
 
 
 def create(
@@ -37,13 +37,14 @@ def create(
     """
     checked = level.checked(redacted(dict(values)))
     new_id = checked_id(level, context_id)
+    cause: Exception | None = None
     for _ in range(ATTEMPTS):
         try:
             return _create(author, level, checked, new_id, dict(parent_ids or {}), create_parents)
-        except (IntegrityError, _ParentAppeared):
+        except (IntegrityError, _Overtaken) as error:
             # Someone made the id or a parent between our look and our insert: look again.
-            continue
-    raise IdTaken(f"Others keep making {new_id} or its parents at this moment.")
+            cause = error
+    raise IdTaken(f"Others keep making {new_id} or its parents at this moment.") from cause
 
 
 def checked_id(level: Level, context_id: Any) -> str:
@@ -122,7 +123,7 @@ def _parent(
             author, parent_level, parent_level.checked({}), parent_id, grandparent, changes
         )
     except IdTaken:
-        raise _ParentAppeared from None
+        raise _Overtaken from None
 
 
 def _refuse_other_ancestors(level: Level, row: Context, ids: dict[str, Any]) -> None:
@@ -162,4 +163,9 @@ def _insert(
     changes.append(next_version(author, level, row, Operation.CREATED))
     row.created_at = row.updated_at
     row.save(force_insert=True)
+    # The id is ours from here on. Until then nothing kept others from making and deleting it
+    # below another parent, and the version count from going on without us.
+    newest = last_version(level, author.organization_id, context_id)
+    if (newest.revision if newest else "") != columns["revision"]:
+        raise _Overtaken
     return row

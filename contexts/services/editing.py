@@ -23,6 +23,11 @@ from contexts.services.rows import (
     version_of,
 )
 
+# Rows a statement: databases take only so many parameters.
+BATCH = 500
+# What a deletion needs not know of its rows.
+UNREAD = ("data", "metadata")
+
 
 def update(
     author: Author,
@@ -72,16 +77,21 @@ def delete(
     row = lock(level, author.organization_id, context_id)
     check_revision(row, precondition)
     doomed: list[tuple[Level, list[Context]]] = [(level, [row])]
-    while (below := CHILD.get(doomed[-1][0].name)) is not None:
-        parents = [parent.pk for parent in doomed[-1][1]]
-        children = owned(author.organization_id, below.model, parent__in=parents)
-        if not cascade and children.exists():
+    below = CHILD.get(level.name)
+    while below is not None:
+        within = {f"{below.path_to(level)}__pk": row.pk}
+        found = owned(author.organization_id, below.model, **within).order_by("pk")
+        if not cascade and found.exists():
             raise HasChildren("The context has children; ?cascade=true deletes them too.")
-        doomed.append((below, list(children.order_by("pk").select_for_update(of=("self",)))))
+        locked = found.defer(*UNREAD).select_for_update(of=("self",))
+        doomed.append((below, list(locked)))
+        below = CHILD.get(below.name)
     changes = []
-    for below, rows in reversed(doomed):
-        changes += [next_version(author, below, each, Operation.DELETED) for each in rows]
-        below.model._default_manager.filter(pk__in=[each.pk for each in rows]).delete()
+    for each, rows in reversed(doomed):
+        changes += [next_version(author, each, gone, Operation.DELETED) for gone in rows]
+        for start in range(0, len(rows), BATCH):
+            keys = [gone.pk for gone in rows[start : start + BATCH]]
+            each.model._default_manager.filter(pk__in=keys).delete()
     announce(author.organization_id, changes)
 
 

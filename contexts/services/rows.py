@@ -7,14 +7,15 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
-from contexts import redaction
+from contexts import merging, redaction
 from contexts.changes import Author
 from contexts.documents import revision_of
 from contexts.errors import DocumentTooLarge, NotFound, RevisionMismatch
 from contexts.levels import Document, Level
-from contexts.models import NEWEST_VERSION, Change, Context, owned
+from contexts.models import Change, Context, versions
 
 Operation = Change.Operation
+PATHS_PER_BYTE = 8
 Precondition = Callable[[str], bool]
 
 
@@ -87,9 +88,17 @@ def document_limit() -> int:
 
 def _refuse_too_large(document: Document | None) -> None:
     limit = document_limit()
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    # Less what was left out: a body of exactly the limit fits.
+    told = {name: value for name, value in (document or {}).items() if value}
+    text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
     if len(text.encode()) > limit:
         raise DocumentTooLarge(f"The document would be larger than {limit} bytes.")
+    # `sources` and `history` name leaves by their paths, and a few long keys above many leaves
+    # would make answers of any size.
+    if merging.path_length(document) > PATHS_PER_BYTE * limit:
+        raise DocumentTooLarge(
+            "The keys above the document's values are too long for their number."
+        )
 
 
 def remark(
@@ -111,33 +120,12 @@ def remark(
 
 def last_version(level: Level, organization_id: str, context_id: str) -> Change | None:
     """The newest version in the log, deletions included."""
-    return (
-        owned(
-            organization_id,
-            Change,
-            level=level.name,
-            context_id=context_id,
-            makes_version=True,
-        )
-        .order_by(*NEWEST_VERSION)
-        .first()
-    )
+    return versions(organization_id, level.name, context_id).defer("document").first()
 
 
 def version_of(level: Level, organization_id: str, context_id: str, version: int) -> Change:
     """The change that made that version. Raises `NotFound`."""
-    change = (
-        owned(
-            organization_id,
-            Change,
-            level=level.name,
-            context_id=context_id,
-            makes_version=True,
-            version=version,
-        )
-        .order_by("-seq")
-        .first()
-    )
+    change = versions(organization_id, level.name, context_id).filter(version=version).first()
     if change is None:
         raise NotFound
     return change

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from contexts.documents import MAX_INTEGER
+from contexts.documents import MAX_INTEGER, depth
 
 Line = dict[str, Any]
 LONGEST_LINE = 64 * 2**20
+# What is shown of a call is cut to size by code that recurses.
+MAX_LINE_DEPTH = 200
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _SUSPICIOUS = re.compile(r"\\u0000|\\u[dD][89a-fA-F]|" + "\0")
 
@@ -50,6 +52,8 @@ def parse(raw: bytes) -> Line | None:
         )
         if _SUSPICIOUS.search(text):
             value = _storable(value)
+        if depth(value) > MAX_LINE_DEPTH:
+            return None
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

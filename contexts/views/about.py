@@ -186,7 +186,8 @@ class TaskViews(ContextWithParts):
 
 
 def _included(request: Request) -> set[str]:
-    names = {name for name in request.query_params.get("include", "").split(",") if name}
+    asked = request.query_params.getlist("include")
+    names = {name for names in asked for name in names.split(",") if name}
     if unknown := names - {"sources", "entries"}:
         raise Invalid({"include": [f"There is nothing called {min(unknown)} to include."]})
     return names

@@ -47,9 +47,7 @@ class ContextViews(ViewSetMixin, ApiView):
             raise Invalid({"id": ["This must be a text."]})
         if expected is not None and not expected(""):
             raise RevisionMismatch("There is no context yet that could have this revision.")
-        fields = (
-            filters.ancestor_fields(self.level) if create_parents else [self.level.parent_field]
-        )
+        fields = list(filters.ancestor_fields(self.level))[: None if create_parents else 1]
         row = services.create(
             self.caller,
             self.level,
@@ -116,11 +114,10 @@ class ContextViews(ViewSetMixin, ApiView):
         row = self.found(context_id)
         access.require(self.caller, Role.WRITER)
         values = requests.object_body(request)
-        fixed = {"id": row.context_id}
-        if self.level.parent is not None:
-            fixed[self.level.parent_field] = self.level.parent_id(row)
-        for name, value in fixed.items():
-            if values.pop(name, value) != value:
+        # What was read may come back whole, as long as only writable fields were edited.
+        writable = {field.name for field in self.level.fields}
+        for name, value in queries.present(self.level, row).items():
+            if name not in writable and values.pop(name, value) != value:
                 raise Invalid({name: ["This cannot be changed."]})
         row = services.update(
             self.caller,
@@ -142,7 +139,9 @@ class ContextViews(ViewSetMixin, ApiView):
             cascade=requests.flag(request, "cascade"),
             precondition=requests.precondition(request),
         )
-        return HttpResponse(status=204)
+        response = HttpResponse(status=204)
+        del response.headers["Content-Type"]
+        return response
 
 
 def patched(kind: str, values: Document, body: Any) -> Any:

@@ -1,5 +1,6 @@
 """The one translator from what went wrong to the API's error answers (CONTRACT §2)."""
 
+import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -10,7 +11,9 @@ from rest_framework import exceptions
 
 from contexts import documents
 from contexts.errors import ContextError, NotFound
+from contexts.redaction import redact
 
+logger = logging.getLogger("contextsys.api")
 API_ROOT = "/api/v1/"
 _CODES = {
     exceptions.ParseError: "malformed_body",
@@ -38,8 +41,10 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponse | No
     if isinstance(error, Http404):
         error = NotFound()
     if isinstance(error, ContextError):
-        return json_answer(error.body(), error.status)
+        return json_answer(redact(error.body()), error.status)
     if isinstance(error, OperationalError | InterfaceError):
+        # Its message may quote SQL; its kind tells a lost connection from a deadlock.
+        logger.warning("the database refused: %s", type(error.__cause__ or error).__name__)
         return database_unavailable()
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()

@@ -40,8 +40,8 @@ class FeedView(ApiView):
 def long_poll(view: Callable[..., Any]) -> Callable[..., Any]:
     """`view` of the feed, holding an empty answer until a change comes or the wait is over.
 
-    The wait costs neither a busy thread nor a database connection. A hint ends it at once; the
-    log is looked at every second anyway, as hints may be lost.
+    The wait costs an idle thread and no database connection. A hint ends it at once; the log is
+    looked at every second anyway, as hints may be lost.
     """
 
     async def wait_and_answer(request: HttpRequest) -> HttpResponse:
@@ -101,20 +101,17 @@ class DecisionView(ApiView):
         if not known.exists():
             raise NotFound
         access.require(self.caller, Role.ADMIN)
-        decided = delegations.decide(self.caller, delegation_id, self.status)
+        expected = requests.precondition(request)
+        decided = delegations.decide(self.caller, delegation_id, self.status, expected)
         return written(queries.present_delegation(decided))
 
 
 class NothingHere(ApiView):
     """Any other address of the API: first who asks, then that there is nothing."""
 
-    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        # Every method alike: an unknown address allows none in particular.
-        self.http_method_names = [(request.method or "get").lower()]
-        setattr(self, self.http_method_names[0], self.answer)
-        return super().dispatch(request, *args, **kwargs)  # type: ignore[return-value]
-
-    def answer(self, request: Request, rest: str = "") -> HttpResponse:
+    def initial(self, request: Request, *args: Any, rest: str = "", **kwargs: Any) -> None:
+        # Before a method is looked for: an unknown address allows none in particular.
+        super().initial(request, *args, **kwargs)
         if not rest.endswith("/"):
             raise NotFound("There is nothing at this address; addresses here end with a slash.")
         raise NotFound

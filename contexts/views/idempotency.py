@@ -6,7 +6,6 @@ committed without the other. A second request with the key waits for the first t
 
 import hashlib
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -16,11 +15,12 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from contexts.access import Caller
+from contexts.compaction import ANSWERS_KEPT
 from contexts.errors import ContextError, IdempotencyKeyReused, Invalid
 from contexts.models import IdempotencyRecord
 from contexts.requests import raw_body
+from contexts.services.rows import redacted
 
-KEPT = timedelta(hours=24)
 _REPEATED_HEADERS = ("Content-Type", "ETag", "Location")
 
 
@@ -40,7 +40,9 @@ def answer_once(
     fingerprint = _fingerprint(request)
     with transaction.atomic():
         owned = {"organization_id": caller.organization_id, "caller": caller.key, "key": key}
-        IdempotencyRecord.objects.filter(**owned, created_at__lt=timezone.now() - KEPT).delete()
+        IdempotencyRecord.objects.filter(
+            **owned, created_at__lt=timezone.now() - ANSWERS_KEPT
+        ).delete()
         record, is_first = IdempotencyRecord.objects.get_or_create(
             **owned, defaults={"fingerprint": fingerprint}
         )
@@ -55,7 +57,8 @@ def answer_once(
         record.headers = {
             name: response.headers[name] for name in _REPEATED_HEADERS if name in response.headers
         }
-        record.body = response.content.decode()
+        # A refusal may quote what it refuses.
+        record.body = redacted(response.content.decode())
         record.save()
         return response
 

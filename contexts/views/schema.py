@@ -240,6 +240,6 @@ def document_the_rest() -> None:
         post=extend_schema(
             request=None,
             responses=answers({200: serializers.DelegationAnswer}, WRITE),
-            parameters=[IDEMPOTENCY],
+            parameters=WRITES,
         )
     )(feed.DecisionView)

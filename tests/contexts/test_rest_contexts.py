@@ -446,3 +446,31 @@ def test_updated_since_is_inclusive(teammate_client: APIClient) -> None:
     zone = at.replace("Z", "+00:00")
     rows = teammate_client.get(f"{TASKS}?updated_since={zone}").json()["results"]
     assert [row["id"] for row in rows] == ["t2"], "an unescaped + arrives as a space"
+
+
+def test_a_body_of_exactly_the_limit_is_taken(teammate_client: APIClient, settings: Any) -> None:
+    make_task(teammate_client)
+    settings.CONTEXTSYS_MAX_DOCUMENT_BYTES = 1_000
+    empty = json.dumps({"id": "t2", "branch_id": "b1", "data": {"a": ""}}, separators=(",", ":"))
+    for extra, status in ((0, 201), (1, 413)):
+        body = empty.replace('""', '"' + "x" * (1_000 - len(empty) + extra) + '"')
+        answer = teammate_client.post(TASKS, body, content_type="application/json")
+        assert answer.status_code == status, extra
+
+
+def test_what_was_read_can_be_put_back_whole(teammate_client: APIClient) -> None:
+    made = make_task(teammate_client, data={"a": 1})
+    read = teammate_client.get(f"{TASKS}t1/").json()
+    read["data"]["b"] = 2
+    answer = teammate_client.put(f"{TASKS}t1/", read, format="json")
+    assert (answer.status_code, answer.json()["data"]) == (200, {"a": 1, "b": 2})
+    stale = teammate_client.put(f"{TASKS}t1/", read, format="json")
+    assert (stale.status_code, list(stale.json()["validation_errors"])) == (400, ["version"])
+    assert made["version"] == 1
+
+
+def test_a_deletion_s_answer_has_no_content_type(owner_client: APIClient) -> None:
+    make_task(owner_client)
+    answer = owner_client.delete(f"{TASKS}t1/")
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert "Content-Type" not in answer.headers

@@ -116,6 +116,9 @@ def test_without_its_database_it_answers_503_and_comes_back_by_itself(instance: 
                 assert gone.json() == {
                     "status": "unavailable",
                     "database": {"status": "unavailable"},
+                    "sync": {"status": "unknown"},
+                    "cache": {"status": "healthy"},
+                    "journal": {"status": "unknown"},
                 }
             for answer in (
                 client.get(context),

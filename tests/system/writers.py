@@ -190,6 +190,9 @@ def contend(kit: Kit, writers: int, writes: int, readers: int) -> Outcome:
                 work()
             except BaseException:
                 failed.put(traceback.format_exc())
+                # Whoever waits for this worker need not wait any longer.
+                for each in (ledgers, read, taken):
+                    each.put(None)
             finally:
                 _close_connections()
 
@@ -212,6 +215,11 @@ def contend(kit: Kit, writers: int, writes: int, readers: int) -> Outcome:
     def read_on(event: Any) -> None:
         read.put(follow(event, done))
 
+    def awaited(news: Any) -> Any:
+        told = news.get(timeout=patience)
+        assert told is not None, "a worker failed"
+        return told
+
     def until_all_polled() -> None:
         for _ in range(3):
             for event in polled:
@@ -228,15 +236,17 @@ def contend(kit: Kit, writers: int, writes: int, readers: int) -> Outcome:
     try:
         for _ in range(PAUSES):
             # The first time the others queue up behind it; then it comes in between them.
-            held.append(taken.get(timeout=patience))
+            held.append(awaited(taken))
             start.set()
             until_all_polled()
             go_on.put(True)
-        told = [ledgers.get(timeout=patience) for _ in range(writers + 1)]
+        told = [awaited(ledgers) for _ in range(writers + 1)]
         done.set()
-        followed = [read.get(timeout=SECONDS) for _ in range(readers)]
+        followed = [awaited(read) for _ in range(readers)]
     except (queue.Empty, AssertionError):
         told, followed = [], []
+        start.set()
+        done.set()
         errors.append(traceback.format_exc())
     for worker in workers:
         worker.join(SECONDS if not errors else 1)

@@ -1,0 +1,135 @@
+"""What secrets look like, and what only looks like one.
+
+Every pattern begins at a fixed word, has no nested repetition and matches a bounded length, so
+that time grows with the length of the text alone.
+"""
+
+import re
+
+# Names that make what follows a secret; the group is the KIND. They must end the label:
+# `password_field` and `token_count` are none.
+NAMES = r"""
+    (?P<password> passw(?:or)?d | passphrase | passcode | pwd
+      | (?:db|smtp|mysql|postgres|pg|redis|mongo|mail|ldap|ftp|ssh|admin|root|user|sudo)[_-]?pass )
+  | (?P<aws_secret_key> secret[ _.-]?access[ _.-]?key )
+  | (?P<secret_key> secret[ _.-]?key )
+  | (?P<secret> secret )
+  | (?P<private_key> (?:private|ssh)[ _.-]?key )
+  | (?P<api_key> (?:api|access|auth|account|signing|encryption|master)[ _.-]?key )
+  | (?P<token> token )
+"""
+NAME_AT_END = re.compile(rf"(?:{NAMES})\Z", re.IGNORECASE | re.VERBOSE)
+KINDS = tuple(NAME_AT_END.groupindex)
+# Tokens that are words of a model or places in a list, not credentials.
+HARMLESS_TOKEN = re.compile(
+    r"(?:max|min|num|per|pad|eos|bos|unk|mask|sep|cls|stop|start|end|special|next|page|first|last"
+    r"|continuation|sync|cursor|cancellation)[ _-]?\Z",
+    re.IGNORECASE,
+)
+MARKER = re.compile(r"(?:(?:bearer|basic|token)\s+)?\[redacted:\w+\]", re.IGNORECASE)
+PLACEHOLDER = re.compile(
+    r"""
+    \$\{\{?[^{}]*\}?\} | \$\([^()]*\) | \$[A-Z_][A-Z0-9_]* | \$[a-z_]+ | [#]?\{\{?[^{}]*\}?\}
+  | %\w+% | %[sdr] | %\(\w+\)s | <[^<>]*> | \[[^\[\]]*\] | [*.?_\u2022\u2026-]+ | (?i:x{3,})
+  | (?i:your)[_-][\w-]* | [A-Za-z_][\w.]*(?:\([^()]*\)|\[[^\[\]]*\])
+    """,
+    re.VERBOSE,
+)
+LITERAL = re.compile(
+    r"none|null|nil|undefined|true|false|yes|no|on|off|str|string|bytes|int|integer|number|bool"
+    r"|boolean|float|any|object|optional|required|hidden|secretstr|await|new|not|lambda|self|this",
+    re.IGNORECASE,
+)
+REFERENCE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+")
+HOLDER = re.compile(
+    r"(?:self|this|settings|config|cfg|env|os|process|args|opt(?:ion)?s|req(?:uest)?|secrets)\."
+)
+PATH = re.compile(r"(?:~|\.{1,2})?/\S*|[A-Za-z]:\\\S*")
+
+# An end line, or cut off before it: then as far as the lines look like base64.
+PEM = (
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:"
+    r"[^-]*+(?:-(?!----)[^-]*+)*+-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
+    r"|(?:(?:\s|\\[nr])*+[A-Za-z0-9+/=]{16,}+)++(?:(?:\s|\\[nr])*+[A-Za-z0-9+/=]*+\Z)?)"
+)
+# Nor a hyphen before a JWT: each run of its characters is read once.
+JWT = r"(?:(?<![\w-])|(?<=\\[nrt]))eyJ[\w-]{5,}+\.eyJ[\w-]{3,}+\.[\w-]*+"
+# No letter or digit before it, but the `n` of an escaped line feed may be one.
+START = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrt]))"
+# KIND, lower-case needles of which one must be there (most texts have none), shape.
+SHAPES = [
+    (kind, needles.split(), re.compile(pattern, re.ASCII))
+    for kind, needles, pattern in (
+        ("private_key", "private", PEM),
+        ("anthropic_key", "sk-ant-", START + r"sk-ant-[\w-]{10,}"),
+        (
+            "openai_key",
+            "sk-",
+            START + r"sk-(?:(?:proj|svcacct|admin|None|or)-[\w-]{16,}|[^\W_]{20,})",
+        ),
+        ("aws_access_key", "akia asia", START + r"A[KS]IA[A-Z0-9]{16,}"),
+        ("github_token", "github_pat_", START + r"github_pat_\w{20,}"),
+        ("github_token", "ghs_", START + r"ghs_\d{1,20}_eyJ[\w.-]{20,}"),
+        ("github_token", "ghp_ gho_ ghu_ ghs_ ghr_", START + r"gh[pousr]_[^\W_]{20,}"),
+        (
+            "gitlab_token",
+            "glpat- gldt- glrt- glptt-",
+            START + r"gl(?:pat|dt|rt|ptt)-[\w-]{16,}(?:\.\w+)*",
+        ),
+        ("slack_token", "xox xapp-", START + r"(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}"),
+        ("stripe_key", "k_live_ k_test_", START + r"[sr]k_(?:live|test)_[^\W_]{10,}"),
+        ("stripe_key", "whsec_", START + r"whsec_[A-Za-z0-9+/=]{20,}"),
+        ("google_api_key", "aiza", START + r"AIza[\w-]{30,}"),
+        ("google_token", "gocspx- ya29.", START + r"(?:GOCSPX-|ya29\.)[\w-]{20,}"),
+        ("npm_token", "npm_", START + r"npm_[^\W_]{30,}"),
+        ("pypi_token", "pypi-", START + r"pypi-(?:AgE[\w-]{10,}|\w{40,})"),
+        ("huggingface_token", "hf_", START + r"hf_[^\W_]{30,}"),
+        ("agent_key", "ctx_", START + r"ctx_[\w-]{40,}"),
+        ("jwt", "eyj", JWT),
+    )
+]
+
+LABELS = ("pass", "pwd", "secret", "key", "token")
+# For short texts one search is quicker than asking for each needle.
+HINT = re.compile(
+    "|".join((*(needle for _, needles, _ in SHAPES for needle in needles), *LABELS))
+    + "|bearer|authorization|://"
+)
+
+BARE = r"""(?:[^\s"'`,;&|<>(){}\[\]\\]|\\(?![nrt"'\\]))"""
+OPEN = r"""[bBrRuUfF]{0,2}(?P<quote>\"{3}|'{3}|\\{1,7}["']|["'`])"""
+QUOTED = r"""(?P<quoted>(?:(?!(?P=quote)|\n)(?:\\[^\n]|[^\\\n]))*+)(?=(?P=quote)|\Z)"""
+LABELLED = re.compile(
+    rf"""(?:{NAMES})(?P<closed>\\*["'`]\]?)?
+    (?P<by>[ \t]{{0,16}}:[ \t]{{0,4}}[A-Za-z_][\w.]{{0,40}}(?:\[[^\]\n]{{0,40}}\])?
+         (?:[ ]?\|[ ]?None)?(?:[ \t]{{1,4}}=(?!=)[ \t]{{0,16}}|=(?=["']))
+       |[ \t]{{0,16}}(?::=|=>|={{1,3}}|:(?!:|//))[ \t]{{0,16}})
+    (?:{OPEN}{QUOTED}|(?P<bare>(?![=:]|\#[ ]){BARE}{{1,256}}+))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+FLAG = re.compile(
+    rf"""(?<![\w-])--[a-z0-9-]{{0,30}}?(?:{NAMES})(?P<closed>)(?P<by>[ \t]{{1,4}})
+    (?:{OPEN}{QUOTED}|(?P<bare>(?!-){BARE}{{1,256}}+))""",
+    re.IGNORECASE | re.VERBOSE,
+)
+AUTHORIZATION = re.compile(
+    r"""authorization(?:\\*["'`]\]?)?[ \t]{0,8}[:=][ \t]{0,8}(?:\\*["'`])?
+        (?:bearer|basic|token)[ \t]{1,8}(?P<bare>[^\s"'`,;<>\\]++)
+      | (?<![A-Za-z0-9])bearer[ \t]{1,8}(?P<long>(?=[A-Z._~+/-]*+[0-9=])[A-Z0-9._~+/=-]{16,}+)""",
+    re.IGNORECASE | re.VERBOSE,
+)
+# Digits are a port, a digest after the @ is an image's (`docker://alpine:3.19@sha256:…`).
+URL = re.compile(
+    r"""://[^\s:/@\[\]"'`<>]{0,200}:(?!\d{1,5}[/?#,])
+    (?P<bare>[^\s"'`/?\#]{1,500}(?=@)|[^\s"'`@]{1,500})@(?!sha\d+:)""",
+    re.VERBOSE,
+)
+# What is left of an unquoted value: a match itself stays short, or texts of nothing but labels
+# would be read to their end again from every one of them.
+REST = re.compile(rf"{BARE}*+", re.VERBOSE)
+OPERATOR = re.compile(r"[ \t]+(?:or|and|if|\+|\|\||\?)[ \t]")
+PROSE = re.compile(r"[ \t]+[A-Za-z]")
+SCHEME = re.compile(r"\A(?:bearer|basic|token)\s+", re.IGNORECASE)
+PATH_BEFORE = re.compile(r"/[\w.-]*\Z")  # `/etc/passwd: Permission denied`
+NUMBER = re.compile(r"[\d:.,%]+")
+NO_DIGITS_OR_NUMBER = re.compile(r"[A-Za-z_]+|[\d:.,%]+")
