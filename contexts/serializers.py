@@ -98,7 +98,7 @@ class RevertBody(Strict):
 class DelegationBody(Strict):
     delegate_to = Choice(choices=list(LEVELS))
     delegate_data = JSONObject()
-    delegation_reason = Text(required=False, allow_blank=True)
+    delegation_reason = Text(allow_blank=True)
 
 
 class Sync(serializers.Serializer[Any]):

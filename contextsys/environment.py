@@ -91,7 +91,7 @@ def database(home: Path) -> dict[str, Any]:
         raise ImproperlyConfigured("DATABASE_URL cannot be read as a database address.") from None
     options: dict[str, Any] = settings.setdefault("OPTIONS", {})
     if address.startswith("postgres"):
-        options.setdefault("pool", {"min_size": 1, "max_size": 16, "timeout": 10})
+        options.setdefault("pool", {"min_size": 1, "max_size": 16, "timeout": 5})
         settings["CONN_MAX_AGE"] = 0
     else:
         options |= {

@@ -164,7 +164,7 @@ class ContextWithParts(ContextViews):
             row.context_id,
             to=values["delegate_to"],
             data=values["delegate_data"],
-            reason=values.get("delegation_reason", ""),
+            reason=values["delegation_reason"],
             precondition=requests.precondition(request),
         )
         return written(queries.present_delegation(delegation), 201)

@@ -165,7 +165,7 @@ def test_a_decision_can_be_conditional_on_the_target(
     teammate_client: APIClient, owner_client: APIClient
 ) -> None:
     make_task(teammate_client)
-    body = {"delegate_to": "global", "delegate_data": {"a": 1}}
+    body = {"delegate_to": "global", "delegate_data": {"a": 1}, "delegation_reason": "x"}
     made = teammate_client.post(f"{TASKS}t1/delegations/", body, format="json").json()
     url = f"{API}delegations/{made['id']}/approve/"
     assert owner_client.post(url, HTTP_IF_MATCH='"1-other"').status_code == 412

@@ -147,7 +147,8 @@ def test_entries_are_added_listed_and_filtered(teammate_client: APIClient) -> No
         ("complete", {}),
         ("complete", {"completion_summary": 1}),
         ("delegations", {"delegate_to": "project"}),
-        ("delegations", {"delegate_to": "task", "delegate_data": {}}),
+        ("delegations", {"delegate_to": "project", "delegate_data": {}}),
+        ("delegations", {"delegate_to": "task", "delegate_data": {}, "delegation_reason": ""}),
         ("delegations", {"delegate_to": "above", "delegate_data": {}}),
         ("delegations", {"delegate_to": "project", "delegate_data": []}),
         ("delegations", {"delegate_to": "project", "delegate_data": {}, "delegation_reason": 1}),
@@ -232,7 +233,7 @@ def test_rejecting_changes_nothing_but_the_delegation(
     teammate_client: APIClient, owner_client: APIClient
 ) -> None:
     make_task(teammate_client)
-    body = {"delegate_to": "global", "delegate_data": {"rule": 1}}
+    body = {"delegate_to": "global", "delegate_data": {"rule": 1}, "delegation_reason": ""}
     made = teammate_client.post(f"{TASKS}t1/delegations/", body, format="json").json()
     rejected = owner_client.post(f"{API}delegations/{made['id']}/reject/").json()
     assert rejected["status"] == "rejected"

@@ -340,7 +340,9 @@ def test_if_match_guards_every_write(owner_client: APIClient) -> None:
         owner_client.post(f"{url}revert/", {"version": 1}, **stale),
         owner_client.post(f"{url}complete/", {"completion_summary": "x"}, **stale),
         owner_client.post(
-            f"{url}delegations/", {"delegate_to": "branch", "delegate_data": {"a": 1}}, **stale
+            f"{url}delegations/",
+            {"delegate_to": "branch", "delegate_data": {"a": 1}, "delegation_reason": ""},
+            **stale,
         ),
         owner_client.patch(
             url, {"progress": 2}, format="json", HTTP_IF_MATCH=f"W/{changed['ETag']}"
