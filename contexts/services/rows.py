@@ -65,17 +65,15 @@ def next_version(
     parent_revision, row.version = row.revision, row.version + 1
     row.revision = revision_of(row.version, parent_revision, document)
     row.updated_at, row.updated_by = timezone.now(), author.name
-    return Change(
-        level=level.name,
-        context_id=row.context_id,
-        operation=operation,
-        version=row.version,
-        revision=row.revision,
+    return _change(
+        author,
+        level,
+        row,
+        operation,
         parent_revision=parent_revision,
         makes_version=True,
         document=document,
         record=record,
-        actor=author.name,
         at=row.updated_at,
     )
 
@@ -105,16 +103,20 @@ def remark(
     author: Author, level: Level, row: Context | Change, operation: str, **body: Any
 ) -> Change:
     """An unsaved change that tells of something at `row` without making a version of it."""
+    return _change(author, level, row, operation, makes_version=False, at=timezone.now(), **body)
+
+
+def _change(
+    author: Author, level: Level, row: Context | Change, operation: str, **more: Any
+) -> Change:
     return Change(
         level=level.name,
         context_id=row.context_id,
         operation=operation,
         version=row.version,
         revision=row.revision,
-        makes_version=False,
         actor=author.name,
-        at=timezone.now(),
-        **body,
+        **more,
     )
 
 
