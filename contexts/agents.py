@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from contexts.errors import IdTaken, Invalid
@@ -18,21 +18,36 @@ def hash_of(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", errors="replace")).hexdigest()
 
 
-@transaction.atomic
-def issue_key(agent_id: str, organization_id: str, role: Role | None = None) -> str:
+def issue_key(
+    agent_id: str, organization_id: str, role: Role | None = None, *, only_new: bool = False
+) -> str:
     """Makes the agent, or rotates its key when it exists; returns the key, which is not kept.
 
     `role` None: writer for a new agent, unchanged for one that exists. A revoked agent works
-    again. Raises `Invalid` for the id, `IdTaken` when another organization has that agent.
+    again. `only_new` never rotates. Raises `Invalid` for the id; `IdTaken` when another
+    organization has that agent, when someone else makes it at the same moment, and with
+    `only_new` when it exists.
     """
     if not is_context_id(agent_id, LONGEST_AGENT_ID):
         raise Invalid({"agent_id": ["A letter or digit, then letters, digits and . _ : @ -"]})
+    try:
+        return _issue(agent_id, organization_id, role, only_new)
+    except IntegrityError:
+        if not Agent.objects.filter(agent_id=agent_id).exists():
+            raise
+        raise IdTaken(f"Someone else made an agent {agent_id} at the same moment.") from None
+
+
+@transaction.atomic
+def _issue(agent_id: str, organization_id: str, role: Role | None, only_new: bool) -> str:
     key = "ctx_" + secrets.token_urlsafe(32)
     agent = Agent.objects.select_for_update().filter(agent_id=agent_id).first()
     if agent is None:
         agent = Agent(agent_id=agent_id, organization_id=organization_id)
     elif agent.organization_id != organization_id:
         raise IdTaken(f"There is an agent {agent_id} in another organization.")
+    elif only_new:
+        raise IdTaken(f"There is an agent {agent_id} already: rotate its key instead.")
     agent.role = role or agent.role
     agent.key_hash, agent.key_hint = hash_of(key), key[:8]
     agent.rotated_at, agent.revoked_at = timezone.now(), None

@@ -7,8 +7,9 @@ from contexts.admin.contexts import ContextAdmin
 from contexts.admin.delegations import DelegationAdmin
 from contexts.admin.levels import LEVEL_OF
 from contexts.admin.log import ChangeAdmin, EntryAdmin
-from contexts.admin.members import MembershipAdmin, UserAdmin
+from contexts.admin.members import MembershipAdmin
 from contexts.admin.site import site
+from contexts.admin.users import UserAdmin
 from contexts.models import Agent, Change, Delegation, Entry, Membership
 
 site.register(LEVEL_OF, ContextAdmin)

@@ -18,6 +18,12 @@ class ContextIdConverter(StringConverter):
 register_converter(ContextIdConverter, "context_id")
 
 
+def row_key(text: str) -> int | None:
+    """The number of a row that an address or a form names; None for what can be no row's."""
+    # `isdigit` alone takes "²", which is no number, and no column holds more than 63 bits.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
+
+
 def page(level: Level, name: str, *arguments: object) -> str:
     """A page of a level's admin: `changelist`, `add`, `change`, `delete`, `versions`…"""
     return reverse(f"admin:contexts_{level.model._meta.model_name}_{name}", args=arguments)

@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -52,14 +53,6 @@ class AgentForm(forms.Form):
         field.queryset = rows
         if (chosen := rows[:2]) and len(chosen) == 1:
             field.initial = chosen[0].context_id
-
-    def clean_agent_id(self) -> str:
-        agent_id: str = self.cleaned_data["agent_id"]
-        if Agent.objects.filter(agent_id=agent_id).exists():
-            raise forms.ValidationError(
-                "There is an agent of that name: rotate its key on its page instead."
-            )
-        return agent_id
 
 
 class AgentAdmin(TenantAdmin):
@@ -128,7 +121,9 @@ class AgentAdmin(TenantAdmin):
             chosen = form.cleaned_data
             organization_id = chosen["organization"].context_id
             try:
-                key = agents.issue_key(chosen["agent_id"], organization_id, Role(chosen["role"]))
+                key = agents.issue_key(
+                    chosen["agent_id"], organization_id, Role(chosen["role"]), only_new=True
+                )
             except ContextError as error:
                 form.add_error("agent_id", error.sentence)
             else:
@@ -146,18 +141,23 @@ class AgentAdmin(TenantAdmin):
 
     def rotate_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Asks; a POST gives the agent a new key and answers with it."""
+        if request.method == "POST":
+            return self._rotate(request, key)
         row = self._row(request, key)
         seen = row.rotated_at.isoformat()
-        if request.method == "POST":
-            # The page reloaded would send the form again: that must not end the key just shown.
-            if request.POST.get("seen") != seen:
-                messages.warning(request, "The key was rotated meanwhile, so nothing was done.")
-                return self._to(row)
-            new_key = agents.issue_key(row.agent_id, row.organization_id)
-            row.refresh_from_db()
-            self.log_change(request, row, "Rotated the key.")
-            return self._key_page(request, row, new_key)
         return self._question(request, row, "Rotate the key of", "agent_rotate.html", seen)
+
+    @transaction.atomic
+    def _rotate(self, request: HttpRequest, key: int) -> HttpResponse:
+        row = self._row(request, key, lock=True)
+        # The page reloaded would send the form again: that must not end the key just shown.
+        if request.POST.get("seen") != row.rotated_at.isoformat():
+            messages.warning(request, "The key was rotated meanwhile, so nothing was done.")
+            return self._to(row)
+        new_key = agents.issue_key(row.agent_id, row.organization_id)
+        row.refresh_from_db()
+        self.log_change(request, row, "Rotated the key.")
+        return self._key_page(request, row, new_key)
 
     def revoke_view(self, request: HttpRequest, key: int) -> HttpResponse:
         """Asks; a POST ends the agent's key."""
@@ -169,8 +169,9 @@ class AgentAdmin(TenantAdmin):
             return self._to(row)
         return self._question(request, row, "Revoke the key of", "agent_revoke.html")
 
-    def _row(self, request: HttpRequest, key: int) -> Agent:
-        row: Agent | None = self.get_queryset(request).filter(pk=key).first()
+    def _row(self, request: HttpRequest, key: int, *, lock: bool = False) -> Agent:
+        rows = self.get_queryset(request).filter(pk=key)
+        row: Agent | None = (rows.select_for_update() if lock else rows).first()
         if row is None:
             raise Http404
         return row

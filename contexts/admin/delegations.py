@@ -27,7 +27,6 @@ from contexts.levels import LEVELS
 from contexts.models import Delegation, Role
 
 Status = Delegation.Status
-CREATED = ("created_at", TimeFilter)
 
 
 class DelegationAdmin(ReadOnlyAdmin):

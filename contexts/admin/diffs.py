@@ -11,9 +11,10 @@ from django.utils.safestring import SafeString
 
 from contexts import merging
 from contexts.admin.rendering import short, when
-from contexts.history import present_versions, versions_of
+from contexts.history import previous_of, versions_of
 from contexts.levels import Document, Level
-from contexts.models import Change, owned
+from contexts.models import Change
+from contexts.services.foreign import is_compacted
 from contexts.services.rows import Operation
 
 MOST_LINES = 200
@@ -43,13 +44,8 @@ class Diff:
 
 
 def between(before: Any, after: Any) -> Diff:
-    """The changes from `before` to `after`."""
-    return described(before, merging.diff(before, after))
-
-
-def described(before: Any, operations: list[Document]) -> Diff:
-    """RFC 6902 operations on `before` with the values they replace."""
-    all_lines = _lines(copy.deepcopy(before), operations)
+    """The changes from `before` to `after`, with the values they replace."""
+    all_lines = _lines(copy.deepcopy(before), merging.diff(before, after))
     shown = list(islice(all_lines, MOST_LINES))
     return Diff(shown, sum(1 for _ in all_lines))
 
@@ -108,31 +104,23 @@ def versions(
     """Up to `count` versions, newest first, after leaving out the first `start`."""
     # One more than shown: what the last of them changed is told by the one before it.
     changes = list(versions_of(level, organization_id, context_id)[start : start + count + 1])
-    presented = present_versions(changes)[:count]
     earlier: list[Change | None] = [*changes[1:], None]
     return [
-        Version(change, _diff(previous, each["diff"]))
-        for change, previous, each in zip(changes, earlier, presented, strict=False)
+        Version(change, _diff(previous, change))
+        for change, previous in list(zip(changes, earlier, strict=True))[:count]
     ]
-
-
-def _diff(previous: Change | None, operations: list[Document] | None) -> Diff | None:
-    if operations is None:
-        return None
-    return described((previous.document if previous else None) or {}, operations)
 
 
 def of(change: Change) -> Diff | None:
     """What a change that made a version changed; None once compacted."""
-    return _diff(*_with_previous(change))
+    return _diff(previous_of(change), change)
 
 
-def _with_previous(change: Change) -> tuple[Change | None, list[Document] | None]:
-    [presented] = present_versions([change])
-    previous = owned(
-        change.organization_id, Change, revision=change.parent_revision, makes_version=True
-    )
-    return previous.first() if change.parent_revision else None, presented["diff"]
+def _diff(previous: Change | None, change: Change) -> Diff | None:
+    if is_compacted(change) or (previous is not None and is_compacted(previous)):
+        return None
+    before = previous.document if previous is not None else None
+    return between(before or {}, change.document or {})
 
 
 def is_deletion(change: Change) -> bool:

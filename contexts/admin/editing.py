@@ -1,5 +1,6 @@
 """A context's page: read, edited and made. What is written goes through the services."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -19,6 +20,17 @@ from contexts.admin.tenancy import tenancy
 from contexts.changes import Author
 from contexts.errors import ContextError, NotFound, RevisionMismatch
 from contexts.models import Context, Role
+
+
+class ParentSelect(AutocompleteSelect):
+    """Django's, which takes what an address or a form names for a row's number, unseen."""
+
+    def optgroups(
+        self, name: str, value: Sequence[str], attr: dict[str, Any] | None = None
+    ) -> list[Any]:
+        keys = [each for each in value if addresses.row_key(each) is not None]
+        groups: list[Any] = super().optgroups(name, keys, attr)
+        return groups
 
 
 class EditingAdmin(LevelAdmin):
@@ -181,7 +193,7 @@ class EditingAdmin(LevelAdmin):
             parents = tenancy(request).limited(every(self.level.parent), Role.WRITER)
             form.fields["parent"] = ModelChoiceField(
                 parents,
-                widget=AutocompleteSelect(self.opts.get_field("parent"), self.admin_site),
+                widget=ParentSelect(self.opts.get_field("parent"), self.admin_site),
                 label=self.level.parent.name.capitalize(),
             )
             form.initial["parent"] = request.GET.get("parent")

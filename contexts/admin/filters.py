@@ -7,6 +7,8 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from contexts import entries
+from contexts.admin.addresses import row_key
 from contexts.admin.lists import every
 from contexts.admin.tenancy import tenancy
 from contexts.levels import GLOBAL, LEVELS, Level
@@ -53,11 +55,12 @@ class AncestorFilter(Filter):
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> Choices:
         rows = tenancy(request).limited(every(self.ancestor))
-        newest = rows.order_by("-updated_at", "-row_id").values_list("row_id", "context_id")
+        # By row number: no list of all rows by time has to be made for a few of them.
+        newest = rows.order_by("-row_id").values_list("row_id", "context_id")
         choices = [(str(key), name) for key, name in newest[:MOST_CHOICES]]
-        chosen = self.value()
-        if chosen and chosen.isdigit() and chosen not in dict(choices):
-            named = rows.filter(row_id=chosen).values_list("context_id", flat=True).first()
+        chosen = self.value() or ""
+        if (key := row_key(chosen)) is not None and chosen not in dict(choices):
+            named = rows.filter(row_id=key).values_list("context_id", flat=True).first()
             choices.append((chosen, named or "unknown"))
         return choices
 
@@ -65,9 +68,10 @@ class AncestorFilter(Filter):
         chosen = self.value()
         if not chosen:
             return queryset
-        if not chosen.isdigit():
+        key = row_key(chosen)
+        if key is None:
             return queryset.none()
-        return queryset.filter(**{self.level.path_to(self.ancestor): int(chosen)})
+        return queryset.filter(**{self.level.path_to(self.ancestor): key})
 
 
 def ancestor_filters(level: Level) -> list[type[AncestorFilter]]:
@@ -95,7 +99,7 @@ class StatusFilter(Filter):
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> Choices:
-        rows = model_admin.get_queryset(request).order_by("-updated_at", "-row_id")
+        rows = model_admin.get_queryset(request).order_by("-row_id")
         found: Iterable[Any] = rows.values_list("data__status", flat=True)[:NEWEST_LOOKED_AT]
         names = {each for each in found if isinstance(each, str)}
         if self.value():
@@ -107,6 +111,39 @@ class StatusFilter(Filter):
 
     def has_output(self) -> bool:
         return bool(self.lookup_choices)
+
+
+class ChoiceFilter(Filter):
+    """A column with a fixed set of words; Django's own would look for them in all rows."""
+
+    words: tuple[str, ...]
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> Choices:
+        return [(word, word.capitalize()) for word in self.words]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        chosen = self.value()
+        return queryset.filter(**{str(self.parameter_name): chosen}) if chosen else queryset
+
+
+class CategoryFilter(ChoiceFilter):
+    title = parameter_name = "category"
+    words = entries.CATEGORIES
+
+
+class ImportanceFilter(ChoiceFilter):
+    title = parameter_name = "importance"
+    words = entries.IMPORTANCES
+
+
+class LevelFilter(ChoiceFilter):
+    title = parameter_name = "level"
+    words = tuple(LEVELS)
+
+
+class DelegationStatusFilter(ChoiceFilter):
+    title = parameter_name = "status"
+    words = tuple(Delegation.Status.values)
 
 
 class ProgressFilter(Filter):
@@ -128,28 +165,6 @@ class TimeFilter(admin.DateFieldListFilter):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.title = "time"
-
-
-class LevelFilter(Filter):
-    title = "level"
-    parameter_name = "level"
-
-    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> Choices:
-        return [(name, name) for name in LEVELS]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(level=self.value()) if self.value() else queryset
-
-
-class DelegationStatusFilter(Filter):
-    title = "status"
-    parameter_name = "status"
-
-    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Any]") -> Choices:
-        return [(status.value, str(status.label)) for status in Delegation.Status]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return queryset.filter(status=self.value()) if self.value() else queryset
 
 
 class AgentStateFilter(Filter):

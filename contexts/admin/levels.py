@@ -7,6 +7,7 @@ from django.db.models import Model
 from django.http import Http404, HttpRequest
 
 from contexts.access import Caller
+from contexts.admin import addresses
 from contexts.admin.tenancy import TenantAdmin, tenancy
 from contexts.errors import NotFound
 from contexts.levels import GLOBAL, LEVELS, Level
@@ -49,5 +50,5 @@ class LevelAdmin(TenantAdmin):
 
     def at_key(self, object_id: str) -> dict[str, Any]:
         """The key of the row that an address names; one that no row has for nonsense."""
-        is_number = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
-        return {"row_id": int(object_id) if is_number else -1}
+        key = addresses.row_key(object_id)
+        return {"row_id": -1 if key is None else key}

@@ -8,7 +8,13 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 
 from contexts.admin import addresses, diffs, rendering
-from contexts.admin.filters import LevelFilter, OrganizationFilter, TimeFilter
+from contexts.admin.filters import (
+    CategoryFilter,
+    ImportanceFilter,
+    LevelFilter,
+    OrganizationFilter,
+    TimeFilter,
+)
 from contexts.admin.lists import ReadOnlyAdmin
 from contexts.models import Change, Entry
 
@@ -26,6 +32,7 @@ def context_link(row: Change | Entry) -> SafeString:
 class ChangeAdmin(ReadOnlyAdmin):
     """The change log, newest first."""
 
+    linked_by = ("context_id",)
     heavy = ["document", "record"]
     list_title = "Change log"
     list_display = [
@@ -109,6 +116,7 @@ class ChangeAdmin(ReadOnlyAdmin):
 class EntryAdmin(ReadOnlyAdmin):
     """Progress, insights and actions of all contexts, newest first."""
 
+    linked_by = ("context_id",)
     heavy = ["details"]
     list_display = [
         "created_shown",
@@ -122,8 +130,8 @@ class EntryAdmin(ReadOnlyAdmin):
         OrganizationFilter,
         LevelFilter,
         "kind",
-        "importance",
-        "category",
+        ImportanceFilter,
+        CategoryFilter,
         ("created_at", TimeFilter),
     ]
     search_fields = ["agent", "content", "context_id"]

@@ -38,6 +38,8 @@ class Site(AdminSite):
 
     site_title = site_header = "contextsys"
     index_title = "Overview"
+    # No pages of ours lie outside of the admin: "View site" would lead back into it.
+    site_url = None
     index_template = "admin/overview.html"
 
     def index(

@@ -4,10 +4,13 @@ import json
 import re
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import Model
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -15,6 +18,7 @@ from django.urls import reverse
 from contexts import agents, delegations, entries, services
 from contexts.access import Caller
 from contexts.changes import Author
+from contexts.documents import revision_of
 from contexts.levels import BRANCH, GLOBAL, LEVELS, PROJECT, TASK, Level
 from contexts.models import Agent, Change, Context, Delegation, Entry, Membership, Role, owned
 from tests.conftest import make_organization
@@ -358,6 +362,26 @@ def test_a_new_organization_has_a_feed_of_its_own(root: Client) -> None:
     assert owned("acme", Change).get().seq == 1
 
 
+@pytest.mark.parametrize("parent", ["abc", "²", "-1", "99999999999999999999999", ""])
+def test_a_parent_that_cannot_be_is_a_mistake_in_the_form(
+    root: Client, chain: dict[str, Context], parent: str
+) -> None:
+    assert 'name="parent"' in page(root, url(TASK, "add") + f"?parent={parent}")
+    sent = {"parent": parent, "id": "t2", "data": '{"a": 1}', "progress": "0"}
+    response = root.post(url(TASK, "add"), sent)
+    assert response.status_code == 200
+    assert response.context["errors"]["parent"]
+    assert "{&quot;a&quot;: 1}" in response.content.decode()
+
+
+def test_a_parent_in_the_address_is_chosen_in_the_form(
+    root: Client, chain: dict[str, Context]
+) -> None:
+    key = chain["branch"].pk
+    body = page(root, url(TASK, "add") + f"?parent={key}")
+    assert re.search(rf'<option value="{key}" selected[^>]*>', body)
+
+
 def set_field(name: str, value: Any) -> None:
     """An agent changes one field of `t1`."""
     author = Author("global", "agent-9")
@@ -521,7 +545,10 @@ def test_search_finds_ids_names_documents_and_entries(
         ("?organization=elsewhere", False),
         ("?project=999999", False),
         ("?project=nonsense", False),
-        ("?updated_at__year=2001", False),
+        ("?project=²", False),
+        ("?project=99999999999999999999999", False),
+        ("?updated_at__gte=2001-01-01+00:00:00%2B00:00", True),
+        ("?updated_at__lt=2001-01-01+00:00:00%2B00:00", False),
     ],
 )
 def test_filters_narrow_the_list(
@@ -552,14 +579,21 @@ def test_odd_addresses_are_answered_without_a_crash(
         "?organization=%00",
         "?context_id=%00",
         "?q=%00",
-        "?nonsense=1",
         "?p=x",
+        "?p=99999999999999999999999",
         "?status=%00",
+        "?branch=%C2%B2",
+        "?updated_at__gte=x",
     ):
         assert root.get(url(TASK, "changelist") + odd).status_code in (200, 302), odd
     for odd in ("at/%00/t1/", "versions/global/%00/", "99999999999999999999/change/", "x/change/"):
         address = url(TASK, "changelist") + odd
         assert root.get(address, follow=True).status_code in (200, 404), odd
+    for odd in ("?nonsense=1", "?version__in=99999999999999999999", "?context_id__range=x"):
+        assert root.get(url(TASK, "changelist") + odd).status_code == 400, odd
+    for odd in ("x", "²", "99999999999999999999"):
+        chosen = {"action": "delete_chosen", "_selected_action": [odd]}
+        assert root.post(url(TASK, "changelist"), chosen).status_code == 302, odd
     sent = form_of(TASK, chain["task"], data="oops", seen="\0")
     assert root.post(change_url(TASK, chain["task"]), sent).status_code == 200
 
@@ -576,6 +610,108 @@ def test_the_change_log_and_the_entries_are_to_read_only(
         delete = reverse(f"admin:contexts_{name}_delete", args=[row.pk])
         assert root.post(delete, {"post": "yes"}).status_code == 403
         assert "t1" in page(root, reverse(f"admin:contexts_{name}_changelist") + "?level=task")
+
+
+def log_page(client: Client, change: Change) -> str:
+    return page(client, reverse("admin:contexts_change_change", args=[change.pk]))
+
+
+def elsewhere(change: Change, **values: Any) -> services.ForeignChange:
+    """The version that another node made instead of `change`."""
+    document = {**(change.document or {}), **values}
+    revision = revision_of(change.version, change.parent_revision, document)
+    return services.ForeignChange(
+        level=TASK,
+        context_id=change.context_id,
+        operation="updated",
+        version=change.version,
+        revision=revision,
+        parent_revision=change.parent_revision,
+        makes_version=True,
+        document=document,
+        record=None,
+        entry=None,
+        actor="far-away",
+        origin_node="peer",
+        mutation_id=uuid4(),
+        at=change.at,
+    )
+
+
+def test_the_page_of_a_forked_version_tells_what_it_changed_of_the_one_before(
+    root: Client, chain: dict[str, Context]
+) -> None:
+    set_field("data", {"status": "doing", "ours": 1})
+    ours = Change.objects.latest("seq")
+    outcome = services.adopt("global", elsewhere(ours, data={"status": "done"}))
+    assert outcome is services.Outcome.TOOK_THEIRS
+    body = log_page(root, Change.objects.latest("seq"))
+    assert re.search(r"/data/status</code>.*<del>&quot;doing&quot;.*<ins>&quot;done&quot;", body)
+    assert re.search(r"/data/ours</code>.*<del>1</del>", body)
+    assert re.search(r"/data/status</code>.*<del>&quot;todo&quot;", log_page(root, ours))
+
+
+def test_the_page_of_a_version_knows_its_context_from_a_twin(
+    root: Client, chain: dict[str, Context]
+) -> None:
+    author = Author("global", "agent-7")
+    for context_id in ("twin-1", "twin-2"):
+        parents = {"branch_id": "b1"}
+        data = {"deep": {"a": 1}}
+        services.create(author, TASK, {"data": data}, context_id=context_id, parent_ids=parents)
+        services.update(
+            author, TASK, context_id, lambda values: {**values, "data": {"deep": {"a": 2}}}
+        )
+    firsts = Change.objects.filter(version=1, context_id__startswith="twin")
+    assert len(set(firsts.values_list("revision", flat=True))) == 1
+    firsts.filter(context_id="twin-1").update(document=None)
+    newest = {change.context_id: change for change in Change.objects.filter(version=2)}
+    assert re.search(r"/data/deep/a</code>.*<del>1</del>", log_page(root, newest["twin-2"]))
+    assert "Compacted" in log_page(root, newest["twin-1"])
+
+
+def test_no_filter_looks_through_all_rows_for_its_choices(
+    root: Client, chain: dict[str, Context]
+) -> None:
+    models: list[type[Model]] = [Change, Entry, Delegation, Agent, Membership, User]
+    models += [level.model for level in ALL_LEVELS]
+    for model in models:
+        meta = model._meta
+        address = reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist")
+        with CaptureQueriesContext(connection) as captured:
+            page(root, address)
+        assert not [query for query in captured if "DISTINCT" in query["sql"]], address
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("?importance=high", True),
+        ("?importance=low", False),
+        ("?category=technical", True),
+        ("?category=business", False),
+        ("?level=task", True),
+        ("?level=branch", False),
+        ("?kind__exact=insight", True),
+        ("?context_id=t1&level=task", True),
+        ("?context_id=t2&level=task", False),
+    ],
+)
+def test_entries_are_filtered_by_the_words_that_they_can_have(
+    root: Client, chain: dict[str, Context], query: str, found: bool
+) -> None:
+    entries.add(
+        Author("global", "a"),
+        TASK,
+        "t1",
+        Entry.Kind.INSIGHT,
+        "mind the gap",
+        importance="high",
+        category="technical",
+    )
+    address = reverse("admin:contexts_entry_changelist")
+    assert "?category=discovery" in page(root, address)
+    assert ("mind the gap" in page(root, address + query)) is found
 
 
 @pytest.fixture
@@ -645,7 +781,8 @@ def test_an_agents_key_is_shown_once_and_works(root: Client, organization: str) 
     detail = reverse("admin:contexts_agent_change", args=[agent.pk])
     for address in (detail, reverse("admin:contexts_agent_changelist"), reverse("admin:index")):
         assert key not in page(root, address)
-    assert root.post(reverse("admin:contexts_agent_add"), sent).status_code == 200
+    again = root.post(reverse("admin:contexts_agent_add"), sent)
+    assert "There is an agent builder already" in again.content.decode()
     assert agents.with_key(key) is not None
 
 
@@ -683,29 +820,171 @@ def test_changing_a_role_leaves_the_key_and_the_organization(
     assert (agent.role, agent.organization_id) == ("reader", organization)
 
 
-def test_an_admin_manages_the_members_of_the_organization(
+MEMBERS = "admin:contexts_membership_of"
+
+
+def rows_of(*rows: tuple[str, str] | None, organization_id: str = "global") -> dict[str, Any]:
+    """What the page sends: for each member by name the role or None; then (name, role) to add."""
+    members = owned(organization_id, Membership).order_by("user__username")
+    sent: dict[str, Any] = {
+        "memberships-TOTAL_FORMS": str(members.count() + len(rows)),
+        "memberships-INITIAL_FORMS": str(members.count()),
+    }
+    for number, member in enumerate(members):
+        sent |= {f"memberships-{number}-id": member.pk, f"memberships-{number}-role": member.role}
+    for number, row in enumerate(rows, members.count()):
+        if row is not None:
+            name, role = row
+            sent |= {f"memberships-{number}-username": name, f"memberships-{number}-role": role}
+    return sent
+
+
+def told_in_the_log() -> list[tuple[int, str, str, str]]:
+    """The rows of Django's log about memberships, oldest first."""
+    rows = LogEntry.objects.filter(content_type__model="membership").order_by("pk")
+    return [
+        (row.action_flag, row.user.get_username(), row.object_repr, row.get_change_message())
+        for row in rows
+    ]
+
+
+def test_an_administrator_of_the_instance_adds_changes_and_removes_members(
+    root: Client, organization: str
+) -> None:
+    User.objects.create_user("carol")
+    members = reverse(MEMBERS, args=["global"])
+    body = page(root, change_url(GLOBAL, row_of(GLOBAL, "global")))
+    assert "Save members" in body
+    assert reverse("admin:auth_user_add") in body
+    root.post(members, rows_of(("carol", "writer")))
+    carol = Membership.objects.get()
+    assert (str(carol), carol.role) == ("carol in global", "writer")
+    assert "A member already" in root.post(members, rows_of(("carol", "admin"))).content.decode()
+    assert "no user of that name" in root.post(members, rows_of(("x", "admin"))).content.decode()
+    root.post(members, {**rows_of(), "memberships-0-role": "reader"})
+    root.post(members, {**rows_of(), "memberships-0-DELETE": "on"})
+    assert not Membership.objects.exists()
+    assert told_in_the_log() == [
+        (ADDITION, "root", "carol in global", "Made carol writer in global."),
+        (
+            CHANGE,
+            "root",
+            "carol in global",
+            "Changed carol from writer in global to reader in global.",
+        ),
+        (DELETION, "root", "carol in global", "Removed carol, who was reader in global."),
+    ]
+
+
+def test_memberships_changed_on_a_users_page_are_logged_too(
+    root: Client, organization: str
+) -> None:
+    carol = User.objects.create_user("carol")
+    Membership.objects.create(user=carol, organization_id="global", role=Role.READER)
+    address = reverse("admin:auth_user_change", args=[carol.pk])
+    sent = {
+        "username": "carol",
+        "memberships-TOTAL_FORMS": "1",
+        "memberships-INITIAL_FORMS": "1",
+        "memberships-0-id": Membership.objects.get().pk,
+        "memberships-0-user": carol.pk,
+        "memberships-0-organization": "global",
+        "memberships-0-role": "admin",
+    }
+    assert root.post(address, sent).status_code == 302
+    root.post(reverse("admin:auth_user_delete", args=[carol.pk]), {"post": "yes"})
+    assert [message for *_, message in told_in_the_log()] == [
+        "Changed carol from reader in global to admin in global.",
+        "Removed carol, who was admin in global.",
+    ]
+
+
+def test_an_admin_changes_roles_and_removes_members(signed_in: Humans, organization: str) -> None:
+    alice = signed_in("alice", **{"global": Role.ADMIN})
+    signed_in("bob", **{"global": Role.READER})
+    signed_in("carol", **{"global": Role.READER})
+    sent = {**rows_of(), "memberships-1-role": "writer", "memberships-2-DELETE": "on"}
+    alice.post(reverse(MEMBERS, args=["global"]), sent)
+    members = Membership.objects.order_by("user__username")
+    assert [(str(each), each.role) for each in members] == [
+        ("alice in global", "admin"),
+        ("bob in global", "writer"),
+    ]
+    assert [row[1] for row in told_in_the_log()] == ["alice", "alice"]
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [
+        {"memberships-0-role": "writer"},
+        {"memberships-0-DELETE": "on"},
+        {"memberships-0-DELETE": "on", "memberships-0-role": "nonsense"},
+        {"memberships-0-DELETE": "on", "memberships-1-role": "admin"},
+    ],
+    ids=["demoted", "removed", "removed beside a mistake", "for one who cannot sign in"],
+)
+def test_the_last_admin_cannot_leave_the_organization_without_one(
+    signed_in: Humans, organization: str, deed: dict[str, str]
+) -> None:
+    alice = signed_in("alice", **{"global": Role.ADMIN})
+    bob = User.objects.create_user("bob")
+    Membership.objects.create(user=bob, organization_id="global", role=Role.READER)
+    members = reverse(MEMBERS, args=["global"])
+    body = alice.post(members, {**rows_of(), **deed}).content.decode()
+    assert "make someone else admin before you leave" in body
+    assert [each.role for each in Membership.objects.order_by("pk")] == ["admin", "reader"]
+    assert told_in_the_log() == []
+
+
+def test_an_admin_leaves_when_another_stays(signed_in: Humans, organization: str) -> None:
+    alice = signed_in("alice", **{"global": Role.ADMIN})
+    signed_in("bob", **{"global": Role.ADMIN})
+    sent = {**rows_of(), "memberships-0-DELETE": "on"}
+    response = alice.post(reverse(MEMBERS, args=["global"]), sent, follow=True)
+    assert response.status_code == 200
+    assert [str(each) for each in Membership.objects.all()] == ["bob in global"]
+
+
+def test_the_last_admin_is_removed_by_an_administrator_of_the_instance(
+    root: Client, signed_in: Humans, organization: str
+) -> None:
+    signed_in("alice", **{"global": Role.ADMIN})
+    root.post(reverse(MEMBERS, args=["global"]), {**rows_of(), "memberships-0-DELETE": "on"})
+    assert not Membership.objects.exists()
+
+
+def test_an_admin_learns_of_no_user_outside_of_the_own_organizations(
+    signed_in: Humans, organization: str
+) -> None:
+    for name in ("second", "elsewhere"):
+        make_organization(name)
+    alice = signed_in("alice", **{"global": Role.ADMIN, "second": Role.ADMIN})
+    signed_in("bob", second=Role.READER)
+    signed_in("sam", elsewhere=Role.READER)
+    members = reverse(MEMBERS, args=["global"])
+    refusals = set()
+    for name in ("sam", "nobody"):
+        body = alice.post(members, rows_of((name, "reader"))).content.decode()
+        refusals |= set(re.findall(r'<ul class="errorlist[^>]*><li>([^<]+)', body))
+    [refusal] = refusals
+    assert "an administrator of this instance adds everyone else" in refusal
+    alice.post(members, rows_of(("bob", "writer")))
+    assert [str(each) for each in owned("global", Membership).order_by("pk")] == [
+        "alice in global",
+        "bob in global",
+    ]
+
+
+def test_an_admin_of_one_organization_is_told_who_adds_members(
     signed_in: Humans, organization: str
 ) -> None:
     alice = signed_in("alice", **{"global": Role.ADMIN})
-    User.objects.create_user("carol")
-    assert "Save members" in page(alice, change_url(GLOBAL, row_of(GLOBAL, "global")))
-    own = Membership.objects.get()
-    sent = {
-        "memberships-TOTAL_FORMS": "2",
-        "memberships-INITIAL_FORMS": "1",
-        "memberships-0-id": own.pk,
-        "memberships-0-role": "admin",
-        "memberships-1-username": "carol",
-        "memberships-1-role": "writer",
-    }
-    members = reverse("admin:contexts_membership_of", args=["global"])
-    alice.post(members, sent)
-    carol = Membership.objects.get(user__username="carol")
-    assert (carol.organization_id, carol.role) == ("global", "writer")
-    unknown = alice.post(members, {**sent, "memberships-1-username": "nobody"})
-    assert "no user of that name" in unknown.content.decode()
-    again = alice.post(members, sent)
-    assert "A member already" in again.content.decode()
+    signed_in("sam")
+    body = page(alice, reverse(MEMBERS, args=["global"]))
+    assert "added by an administrator of this instance" in body
+    assert 'name="memberships-1-username"' not in body
+    alice.post(reverse(MEMBERS, args=["global"]), rows_of(("sam", "reader")))
+    assert Membership.objects.count() == 1
 
 
 def test_a_stranger_finds_nothing_of_another_organization(
@@ -815,3 +1094,10 @@ def test_the_first_page_counts_and_shows_the_latest_changes(
     )
     assert "agent-7" in body
     assert body.index(">Contexts<") < body.index(">Activity<") < body.index(">Access<")
+
+
+def test_no_page_has_a_link_to_a_site_that_is_not_there(
+    root: Client, chain: dict[str, Context]
+) -> None:
+    for address in (reverse("admin:index"), change_url(TASK, chain["task"])):
+        assert 'href="/"' not in page(root, address)
