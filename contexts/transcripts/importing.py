@@ -14,7 +14,7 @@ from contexts.errors import IdTaken, Invalid
 from contexts.identifiers import context_id_from, is_context_id
 from contexts.levels import BRANCH, PROJECT, TASK, Document, Level
 from contexts.models import Entry
-from contexts.queries import entries_of
+from contexts.queries import entries_of, timestamp
 from contexts.transcripts import calls, lines
 from contexts.transcripts.calls import Call
 from contexts.transcripts.lines import Line, text_of
@@ -109,7 +109,23 @@ class Import:
             data = values["data"]
             return {**values, "data": {**data, **session.news(data, count)}}
 
-        services.update(self.author, TASK, session.task_id, learned)
+        task = services.update(self.author, TASK, session.task_id, learned)
+        if session.ended is not None and task.data.get("ended_at") == timestamp(session.ended):
+            self._tell_end(session, session.ended, count)
+
+    def _tell_end(self, session: Session, at: datetime, tool_calls: int) -> None:
+        """A session's end is progress: what the agent said last is what others read first."""
+        entries.add(
+            self.author,
+            TASK,
+            session.task_id,
+            Entry.Kind.PROGRESS,
+            f"Session ended: {session.last_words or f'{tool_calls} tool calls'}",
+            entry_id=calls.entry_id_of(
+                self.author.organization_id, session.session_id, f"end {timestamp(at)}"
+            ),
+            at=at,
+        )
 
     def _ensure_task(self, session: Session) -> None:
         values = {"data": session.news({}, len(session.drafts))}

@@ -16,6 +16,7 @@ from contexts.transcripts import calls, lines
 from contexts.transcripts.lines import Line, text_of
 
 LONGEST_TITLE = 200
+LONGEST_WORDS = 1_000
 LONGEST_TEXT = 255
 
 
@@ -28,6 +29,7 @@ class Session:
     cwd: str = ""
     git_branch: str = ""
     model: str = ""
+    last_words: str = ""
     started: datetime | None = None
     ended: datetime | None = None
     drafts: list[Draft] = field(default_factory=list)
@@ -56,6 +58,8 @@ class Session:
         if isinstance(message, dict) and line["type"] == "assistant" and not self.model:
             model = text_of(message, "model")[:LONGEST_TEXT]
             self.model = "" if model.startswith("<") else model
+        if line["type"] == "assistant" and line.get("isSidechain") is not True:
+            self.last_words = _words(line) or self.last_words
         if line["type"] == "user" and not self.title:
             self.title = _prompt(line)
         return at or self.ended or timezone.now()
@@ -77,6 +81,12 @@ class Session:
             if at is not None and (name not in data or before is not None):
                 found[name] = timestamp(better(at, before or at))
         return {**found, "tool_calls": tool_calls}
+
+
+def _words(line: Line) -> str:
+    """What the agent said in a line, redacted and shortened; "" when it said nothing."""
+    texts = [text_of(block, "text") for block in lines.blocks_of(line)]
+    return calls.shortened(redacted(" ".join(filter(None, texts))), LONGEST_WORDS)
 
 
 def _prompt(line: Line) -> str:

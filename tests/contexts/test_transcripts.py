@@ -324,3 +324,29 @@ def test_the_command_as_a_user_runs_it(tmp_path: Path, organization: str) -> Non
     assert again.stdout == f"2 sessions, 0 entries new, {total} known, 0 lines unread.\n"
     # No progress bar where nobody watches.
     assert said.stderr == ""
+
+
+def test_a_session_s_end_is_progress_once_and_again_when_it_went_on(
+    organization: str, tmp_path: Path
+) -> None:
+    def ends() -> list[str]:
+        found = owned(organization, Entry, kind="progress").order_by("created_at")
+        return [entry.content for entry in found]
+
+    words = {"type": "assistant", "sessionId": "s1", "timestamp": "2026-01-01T00:02:00Z"}
+    said = json.dumps(
+        {**words, "message": {"content": [{"type": "text", "text": "All tests pass."}]}}
+    )
+    short = write(tmp_path, "short.jsonl", prompt("Fix it"), call(1), result(1), said)
+    for _ in range(2):
+        run(short)
+    assert ends() == ["Session ended: All tests pass."]
+    longer = write(
+        tmp_path,
+        "longer.jsonl",
+        *(prompt("Fix it"), call(1), result(1), said),
+        call(2, timestamp="2026-01-01T00:03:00Z"),
+    )
+    for path in (longer, short):
+        run(path)
+    assert len(ends()) == 2, "it went on; and what is older than the end tells nothing new"

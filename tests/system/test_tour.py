@@ -59,13 +59,18 @@ def test_every_line_of_the_tour_does_what_the_readme_says(
     assert resolved["data"]["rules"] == {"tests": "run them before every commit", "style": "black"}
     assert resolved["sources"]["/rules/style"] == {"level": "project", "context_id": "shop"}
     assert resolved["sources"]["/rules/tests"] == {"level": "global", "context_id": "global"}
+    (ended,) = resolved["entries"]
+    assert (ended["kind"], ended["level"]) == ("progress", "task")
+    assert ended["content"].startswith("Session ended: ")
     completed = next(each for each in answers if "delegated" in each)
     assert completed["data"]["status"] == "completed"
     found = [each for each in answers if "results" in each]
     assert [row["id"] for row in found[1]["results"]] == [TASK], "searched by a word"
     reverted = next(each for each in answers if each.get("id") == "shop" and each["version"] > 3)
     assert reverted["data"] == {"rules": {"style": "black"}}
-    assert "run them before every commit" in printed.split("# Context of task")[1]
+    markdown = printed.split("# Context of task")[1]
+    assert "run them before every commit" in markdown
+    assert "Session ended: " in markdown
     followed = answers[-1]
     assert (followed["changes"], followed["more"]) == ([], False)
 
