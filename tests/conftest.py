@@ -26,7 +26,7 @@ from rest_framework.test import APIClient  # noqa: E402
 from contexts import agents, services  # noqa: E402
 from contexts.access import Caller  # noqa: E402
 from contexts.changes import Author  # noqa: E402
-from contexts.levels import GLOBAL  # noqa: E402
+from contexts.levels import GLOBAL, TASK  # noqa: E402
 from contexts.models import Role  # noqa: E402
 from tests.instances import Instance, temporary_database  # noqa: E402
 
@@ -54,6 +54,18 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 def make_organization(organization_id: str) -> None:
     author = Author(organization_id, "setup")
     services.create(author, GLOBAL, {"organization_name": ""}, context_id=organization_id)
+
+
+def make_chain(author: Author) -> None:
+    """A task `t1` in branch `b1` of project `p1`, all empty."""
+    services.create(
+        author,
+        TASK,
+        {},
+        context_id="t1",
+        parent_ids={"branch_id": "b1", "project_id": "p1"},
+        create_parents=True,
+    )
 
 
 def client_with(key: str) -> APIClient:

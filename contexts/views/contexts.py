@@ -48,12 +48,15 @@ class ContextViews(ViewSetMixin, ApiView):
         if expected is not None and not expected(""):
             raise RevisionMismatch("There is no context yet that could have this revision.")
         fields = list(filters.ancestor_fields(self.level))[: None if create_parents else 1]
+        # What says where the context goes, apart from what it holds.
+        context_id = values.pop("id", None)
+        parent_ids = {name: values.pop(name) for name in fields if name in values}
         row = services.create(
             self.caller,
             self.level,
             values,
-            context_id=values.pop("id", None),
-            parent_ids={name: values.pop(name) for name in fields if name in values},
+            context_id=context_id,
+            parent_ids=parent_ids,
             create_parents=create_parents,
         )
         return self.answer(row, 201)

@@ -19,7 +19,7 @@ from contexts.errors import (
 from contexts.history import head_of, read_feed
 from contexts.levels import BRANCH, GLOBAL, LEVELS, PROJECT, TASK, Document
 from contexts.models import Delegation, Role, owned
-from tests.conftest import make_organization
+from tests.conftest import make_chain, make_organization
 from tests.contexts.replay import assert_log_is_the_state
 
 IDS = {"global": "global", "project": "p1", "branch": "b1", "task": "t1"}
@@ -29,14 +29,7 @@ Status = Delegation.Status
 @pytest.fixture
 def chain(owner: Caller) -> Caller:
     """The owner of an organization with one context a level, each with some data."""
-    services.create(
-        owner,
-        TASK,
-        {},
-        context_id="t1",
-        parent_ids={"branch_id": "b1", "project_id": "p1"},
-        create_parents=True,
-    )
+    make_chain(owner)
     for name in IDS:
         set_data(owner, name, {"kept": {"of": name}})
     return owner

@@ -16,7 +16,7 @@ from contexts.history import head_of, read_feed
 from contexts.levels import LEVELS, PROJECT, TASK, Level
 from contexts.models import Change, Entry, Feed, owned
 from contexts.queries import entries_of
-from tests.conftest import make_organization
+from tests.conftest import make_chain, make_organization
 from tests.contexts.replay import assert_log_is_the_state
 
 IDS = {"global": "global", "project": "p1", "branch": "b1", "task": "t1"}
@@ -25,14 +25,7 @@ IDS = {"global": "global", "project": "p1", "branch": "b1", "task": "t1"}
 @pytest.fixture
 def task(owner: Caller) -> Caller:
     """The owner of an organization with a task `t1`."""
-    services.create(
-        owner,
-        TASK,
-        {},
-        context_id="t1",
-        parent_ids={"branch_id": "b1", "project_id": "p1"},
-        create_parents=True,
-    )
+    make_chain(owner)
     return owner
 
 

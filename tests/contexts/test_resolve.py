@@ -18,7 +18,7 @@ from contexts.errors import Gone, NotFound
 from contexts.levels import BRANCH, GLOBAL, LEVELS, PROJECT, TASK, Document, Level
 from contexts.models import Entry, Role
 from contexts.queries import Resolved, newest_entries, resolve, resolve_as_of
-from tests.conftest import make_organization
+from tests.conftest import make_chain, make_organization
 
 IDS = {"global": "global", "project": "p1", "branch": "b1", "task": "t1"}
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -38,14 +38,7 @@ def cold_cache(settings: Any) -> Iterator[None]:
 @pytest.fixture
 def chain(owner: Caller, cold_cache: None) -> Caller:
     """The owner of an organization with one empty context a level."""
-    services.create(
-        owner,
-        TASK,
-        {},
-        context_id="t1",
-        parent_ids={"branch_id": "b1", "project_id": "p1"},
-        create_parents=True,
-    )
+    make_chain(owner)
     return owner
 
 

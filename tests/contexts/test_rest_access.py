@@ -258,6 +258,7 @@ def test_a_key_that_is_none_is_refused(teammate_client: APIClient, key: str) -> 
         ("PUT", "contexts/task/", 405),
         ("DELETE", "changes/", 405),
         ("POST", "health/", 405),
+        ("OPTIONS", "docs/", 405),
         ("GET", "contexts/task/?q=%00", 400),
         ("GET", "contexts/task/?data.%00=1", 400),
     ],
