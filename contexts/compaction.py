@@ -1,5 +1,6 @@
 """Letting go of what is old: documents of superseded versions, answers kept for repetition."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from django.utils import timezone
 from contexts.models import Change, Feed, IdempotencyRecord, owned
 
 BATCH = 500
+# Each gives for an organization the number that must stay readable from, or None.
+holds: list[Callable[[str], int | None]] = []
 ANSWERS_KEPT = timedelta(hours=24)
 
 
@@ -56,6 +59,8 @@ def _raise_floor(organization_id: str, cutoff: datetime) -> int:
     later = owned(organization_id, Change, seq__gt=feed.floor)
     first = later.filter(at__gte=cutoff).order_by("seq").values_list("seq", flat=True).first()
     floor = feed.head if first is None else first - 1
+    held = [number for hold in holds if (number := hold(organization_id)) is not None]
+    floor = min([floor, *held])
     owned(organization_id, Feed, floor__lt=floor).update(floor=floor)
     return max(floor, feed.floor)
 

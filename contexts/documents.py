@@ -65,8 +65,8 @@ def _strict_real(text: str) -> int | float:
     return _number(value)
 
 
-def parse(body: bytes) -> Any:
-    """The JSON value of a request body.
+def parse(body: bytes, deepest: int = MAX_BODY_DEPTH) -> Any:
+    """The JSON value of a request body, nested up to `deepest`.
 
     Raises `MalformedBody` for what is no UTF-8 JSON, for NaN, Infinity, integers beyond
     ±(2^53-1) (RFC 7493 §2.2), NUL and lone surrogates in text, and absurd nesting.
@@ -79,7 +79,7 @@ def parse(body: bytes) -> Any:
             parse_constant=_refuse_constant,
         )
         check_text(value)
-        if depth(value) > MAX_BODY_DEPTH:
+        if depth(value) > deepest:
             raise RecursionError
     except UnicodeDecodeError:
         raise MalformedBody("The body is not UTF-8.") from None

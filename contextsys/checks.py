@@ -1,12 +1,16 @@
 """Mistakes of operation that every command tells of before it starts (Django's system checks)."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
+
+from syncing.client import is_key, secure
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 # What Django's own test runner adds.
@@ -25,17 +29,7 @@ def _mistakes() -> Iterator[CheckMessage]:
             id="contextsys.E001",
         )
     if settings.CONTEXTSYS_CLOUD_URL:
-        yield Error(
-            "CONTEXTSYS_CLOUD_URL is set, but this version does not sync with a hub yet.",
-            hint="Unset CONTEXTSYS_CLOUD_URL.",
-            id="contextsys.E002",
-        )
-        if not settings.CONTEXTSYS_CLOUD_KEY:
-            yield Error(
-                "CONTEXTSYS_CLOUD_KEY is missing: the hub that CONTEXTSYS_CLOUD_URL names asks "
-                "for a key.",
-                id="contextsys.E003",
-            )
+        yield from _hub_mistakes(settings.CONTEXTSYS_CLOUD_URL, settings.CONTEXTSYS_CLOUD_KEY)
     if settings.DEBUG and (outside := set(settings.ALLOWED_HOSTS) - LOOPBACK - TEST_HOSTS):
         yield Error(
             "CONTEXTSYS_DEBUG is on and CONTEXTSYS_ALLOWED_HOSTS lets others in "
@@ -50,6 +44,42 @@ def _mistakes() -> Iterator[CheckMessage]:
             "where they wait for one another.",
             hint="Name a PostgreSQL database in DATABASE_URL.",
             id="contextsys.W001",
+        )
+
+
+def _hub_mistakes(url: str, key: str) -> Iterator[CheckMessage]:
+    """What is wrong with the hub's address and key; neither is repeated, both may be secret."""
+    if not (secure(url) or settings.CONTEXTSYS_CLOUD_INSECURE):
+        yield Error(
+            "CONTEXTSYS_CLOUD_URL is http:// to another machine: the key would travel readable.",
+            hint="Use https://, or set CONTEXTSYS_CLOUD_INSECURE=on in a network you trust.",
+            id="contextsys.E002",
+        )
+    if not key:
+        yield Error(
+            "CONTEXTSYS_CLOUD_KEY is missing: the hub that CONTEXTSYS_CLOUD_URL names asks "
+            "for a key.",
+            id="contextsys.E003",
+        )
+    elif not is_key(key):
+        yield Error(
+            "CONTEXTSYS_CLOUD_KEY has characters that no key has: spaces, line ends or letters "
+            "beyond ASCII.",
+            id="contextsys.E006",
+        )
+    parts = urlsplit(url)
+    path = parts.path.rstrip("/")
+    if (
+        not parts.hostname
+        or "@" in parts.netloc
+        or re.search(r"[^!-~]|[?#]", url)
+        or not re.fullmatch(r"(/[\w.~-]+)*", path, re.ASCII)
+        or re.search(r"/(\.{1,2}|api)(/|$)", path)
+    ):
+        yield Error(
+            "CONTEXTSYS_CLOUD_URL must be the address that the hub's own pages begin with: a host, "
+            "at most a port and a path, and no user, password, query, fragment or /api/.",
+            id="contextsys.E005",
         )
 
 

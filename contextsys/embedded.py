@@ -15,7 +15,8 @@ from celery.worker import WorkController, state
 from contextsys.celery import app
 
 logger = logging.getLogger("contextsys.embedded")
-CONCURRENCY = 2
+# One follows the hub, one pushes to it, the others are for what comes now and then.
+CONCURRENCY = 4
 # How long beat may sleep at once, so how long ending it can take.
 BEAT_SLEEP_SECONDS = 1
 RESTART_SECONDS = 2.0

@@ -19,6 +19,7 @@ from contexts import agents, services
 from contexts.changes import Author
 from contexts.levels import GLOBAL
 from contexts.models import Agent, GlobalContext, Membership, Role
+from syncing.identity import start_anew
 
 ADMIN = "admin"
 FIRST_AGENT = "first-agent"
@@ -35,7 +36,9 @@ def prepare() -> tuple[int, dict[str, str]]:
     """
     settings.CONTEXTSYS_HOME.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _alone():
-        return migrate(), make_credentials()
+        applied, credentials = migrate(), make_credentials()
+        start_anew()
+        return applied, credentials
 
 
 def migrate() -> int:

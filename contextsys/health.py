@@ -77,6 +77,8 @@ HEALTH = inline_serializer(
             "SyncHealth",
             pending_syncs=serializers.IntegerField(),
             last_sync=serializers.DateTimeField(allow_null=True),
+            hub=serializers.ChoiceField(["answers", "away", "refuses"], required=False),
+            error=serializers.CharField(required=False),
         ),
         "cache": _part("CacheHealth", hit_rate=serializers.FloatField(min_value=0, max_value=1)),
         "journal": _part(

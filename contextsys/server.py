@@ -105,6 +105,13 @@ class Server(daphne.server.Server):  # type: ignore[misc]
         # Reaches the reactor even when it sleeps; asked again, nothing more happens.
         reactor.callFromThread(self._end)
 
+    def protocol_connected(self, protocol: Any) -> None:
+        if isinstance(protocol, WebRequest):
+            # Django reads forms itself. Twisted would hold them in memory once more, and answer
+            # one that is malformed with a bare 400 before our views hear of it.
+            protocol._parsePOSTFormSubmission = False
+        super().protocol_connected(protocol)
+
     def listen_success(self, port: Any) -> None:
         self._listening.append(port)
         super().listen_success(port)

@@ -19,6 +19,7 @@ CONTEXTSYS_HISTORY_DAYS = environment.positive("CONTEXTSYS_HISTORY_DAYS", 90, mo
 CONTEXTSYS_REDACT = environment.flag("CONTEXTSYS_REDACT", True)
 CONTEXTSYS_CLOUD_URL = environment.url("CONTEXTSYS_CLOUD_URL", ("http", "https"))
 CONTEXTSYS_CLOUD_KEY: str = env.str("CONTEXTSYS_CLOUD_KEY", "")
+CONTEXTSYS_CLOUD_INSECURE = environment.flag("CONTEXTSYS_CLOUD_INSECURE", False)
 CONTEXTSYS_REDIS_URL = environment.url("REDIS_URL", ("redis", "rediss", "unix"))
 _BROKER_URL = environment.url(
     "CELERY_BROKER_URL", ("redis", "rediss", "amqp", "amqps", "pyamqp", "sqs")
@@ -111,6 +112,9 @@ CHANNEL_LAYERS = {
 }
 
 CELERY_BROKER_URL = _BROKER_URL or "memory://localhost/"
+if CONTEXTSYS_EMBEDDED_CELERY:
+    # How often the worker's thread looks for tasks; a second would be most of a sync.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
@@ -123,6 +127,15 @@ CELERY_BEAT_SCHEDULE = {
     },
     "compact history": {"task": "contexts.tasks.compact_history", "schedule": 24 * 3600.0},
 }
+if CONTEXTSYS_CLOUD_URL:
+    # One that could not begin before the next one is due need not run at all.
+    CELERY_BEAT_SCHEDULE |= {
+        name: {"task": task, "schedule": 2.0, "options": {"expires": 4.0}}
+        for name, task in (
+            ("sweep the journal", "syncing.tasks.sweep_journal"),
+            ("follow the hub", "syncing.tasks.follow_hub"),
+        )
+    }
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},

@@ -13,6 +13,7 @@ urlpatterns = [
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("api/v1/health/", HealthView.as_view(), name="health"),
     path("api/v1/health/live", LiveView.as_view(), name="health-live"),
+    path("api/v1/", include("syncing.urls")),
     path("api/v1/", include("contexts.urls")),
 ]
 

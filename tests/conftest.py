@@ -21,6 +21,7 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 import pytest  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.db import connection  # noqa: E402
 from rest_framework.test import APIClient  # noqa: E402
 
 from contexts import agents, services  # noqa: E402
@@ -35,11 +36,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="run the slow fault tests too")
 
 
+def _with_services() -> bool:
+    """Whether this run has PostgreSQL and Redis to use."""
+    return bool(connection.vendor == "postgresql" and os.environ.get("REDIS_URL"))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if not config.getoption("--nightly"):
-        nightly = [item for item in items if item.get_closest_marker("nightly")]
-        config.hook.pytest_deselected(items=nightly)
-        items[:] = [item for item in items if item not in nightly]
+    left_out = set() if config.getoption("--nightly") else {"nightly"}
+    if not _with_services():
+        left_out.add("services")
+    deselected = [item for item in items if any(item.get_closest_marker(name) for name in left_out)]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item not in deselected]
 
 
 @pytest.fixture(scope="session")

@@ -78,7 +78,9 @@ class Change(models.Model):
 
     `document` holds the writable fields and the parent of a new version; null for a deletion,
     for a change that made no version, and once compacted. `record` is the body of what is no
-    document (a delegation).
+    document (a delegation, a conflict). `from_hub`: came from this node's hub, or was made of
+    what came, so there is nothing in it to push. A version that the hub made another one of is
+    withdrawn in the end: it makes no version any more, its row stays in the feed.
     """
 
     class Operation(models.TextChoices):
@@ -104,6 +106,7 @@ class Change(models.Model):
     actor = models.CharField(max_length=150)
     origin_node = models.CharField(max_length=64, blank=True)
     mutation_id = models.UUIDField(default=uuid7)
+    from_hub = models.BooleanField(default=False)
     at = models.DateTimeField(default=timezone.now)
 
     organization_id: str

@@ -4,10 +4,12 @@ Every function is one transaction that locks and writes the row and ends in `ann
 Lock order: rows from the top of the chain down, then the feed.
 """
 
-from contexts.services.adopting import Outcome, adopt, adopt_all
+from contexts.services.adopting import adopt, adopt_all
+from contexts.services.adoption import Adoption
 from contexts.services.creating import checked_id, create
 from contexts.services.editing import delete, revert, update
 from contexts.services.foreign import ForeignChange
+from contexts.services.outcomes import Outcome, Overtaken, Taken
 from contexts.services.rows import (
     Operation,
     Precondition,
@@ -20,10 +22,13 @@ from contexts.services.rows import (
 )
 
 __all__ = [
+    "Adoption",
     "ForeignChange",
     "Operation",
     "Outcome",
+    "Overtaken",
     "Precondition",
+    "Taken",
     "adopt",
     "adopt_all",
     "check_revision",

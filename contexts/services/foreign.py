@@ -48,6 +48,7 @@ class ForeignChange:
 
     `parent_id` names the parent where a compacted `document` no longer does. `redacted`: the
     document lost a secret after its revision was hashed, so the two cannot be compared.
+    `created_at`: when the context's life began, where the log before this is not told.
     """
 
     level: Level
@@ -66,6 +67,7 @@ class ForeignChange:
     at: datetime
     parent_id: str = ""
     redacted: bool = False
+    created_at: datetime | None = None
 
     @property
     def key(self) -> Key:
@@ -189,6 +191,7 @@ def read(body: Any) -> ForeignChange:
         at=time_of(body, "at"),
         parent_id=text_of(body, "parent_id", 50) if "parent_id" in body else "",
         redacted=flag_of(body, "redacted") if "redacted" in body else False,
+        created_at=time_of(body, "created_at") if "created_at" in body else None,
     )
     _check_together(change)
     return change
@@ -208,6 +211,46 @@ def _check_together(change: ForeignChange) -> None:
     before = int(change.parent_revision.split("-")[0]) if change.parent_revision else 0
     if change.makes_version and change.version != before + 1:
         raise Invalid({"version": ["This must be one more than the parent revision's."]})
+
+
+def of(change: Change) -> ForeignChange:
+    """The logged version `change` as if it came from elsewhere; its entry is left out."""
+    return ForeignChange(
+        level=LEVELS[change.level],
+        context_id=change.context_id,
+        operation=change.operation,
+        version=change.version,
+        revision=change.revision,
+        parent_revision=change.parent_revision,
+        makes_version=change.makes_version,
+        document=change.document,
+        record=change.record,
+        entry=None,
+        actor=change.actor,
+        origin_node=change.origin_node,
+        mutation_id=change.mutation_id,
+        at=change.at,
+    )
+
+
+def new_entry(organization_id: str, change: ForeignChange) -> Entry | None:
+    """A new unsaved row of the entry that `change` adds, if it does."""
+    body = change.entry
+    if body is None:
+        return None
+    return Entry(
+        entry_id=body.entry_id,
+        organization_id=organization_id,
+        level=change.level.name,
+        context_id=change.context_id,
+        kind=body.kind,
+        content=body.content,
+        category=body.category,
+        importance=body.importance,
+        agent=body.agent,
+        details=body.details,
+        created_at=body.created_at,
+    )
 
 
 def _read_entry(body: Document | None) -> ForeignEntry | None:

@@ -61,7 +61,7 @@ def next_version(
 ) -> Change:
     """Gives `row` (not saved here) its next version and returns the change that tells of it."""
     document = None if operation == Operation.DELETED else level.document(row)
-    _refuse_too_large(document)
+    refuse_too_large(document)
     parent_revision, row.version = row.revision, row.version + 1
     row.revision = revision_of(row.version, parent_revision, document)
     row.updated_at, row.updated_by = timezone.now(), author.name
@@ -84,7 +84,8 @@ def document_limit() -> int:
     return limit
 
 
-def _refuse_too_large(document: Document | None) -> None:
+def refuse_too_large(document: Document | None) -> None:
+    """Raises `DocumentTooLarge` for a version that is, or whose paths are together."""
     limit = document_limit()
     # Less what was left out: a body of exactly the limit fits.
     told = {name: value for name, value in (document or {}).items() if value}

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from contexts.errors import IdTaken
 from contexts.levels import LEVELS
-from contexts.models import Change, Context, Delegation, Entry, owned
+from contexts.models import Change, Context, Delegation, Entry, owned, versions
 from contexts.services.foreign import ForeignChange, Key
 from contexts.services.rows import Operation
 
@@ -23,6 +23,13 @@ class Tip(NamedTuple):
     deleted: bool
 
 
+class Known(NamedTuple):
+    """A change that the log has, or is about to have; loaded as far as needed to name it."""
+
+    revision: str
+    change: Change
+
+
 class Standing:
     """The rows, versions, mutations, entries and delegations that a batch of changes touches.
 
@@ -31,12 +38,19 @@ class Standing:
     what belongs to another organization of the instance.
     """
 
-    def __init__(self, organization_id: str, foreigns: Sequence[ForeignChange]) -> None:
+    def __init__(
+        self,
+        organization_id: str,
+        foreigns: Sequence[ForeignChange],
+        others: Iterable[Key] = (),
+    ) -> None:
         self.organization_id = organization_id
         self.delegations = self._delegations(foreigns)
-        keys = _named(foreigns)
+        keys = _named(foreigns) | set(others)
         self.rows = self._rows(keys)
         self.tips = self._tips(keys)
+        # Without a row to lock, others may make the context until we insert it.
+        self._unlocked = {key: self.tips.get(key) for key in keys - self.rows.keys()}
         self.mutations = self._mutations(foreigns)
         self.entry_ids = self._entry_ids(foreigns)
         self.revisions = self._revisions(foreigns)
@@ -76,16 +90,16 @@ class Standing:
                 tips[level, context_id] = tip
         return tips
 
-    def _mutations(self, foreigns: Sequence[ForeignChange]) -> set[tuple[str, UUID]]:
+    def _mutations(self, foreigns: Sequence[ForeignChange]) -> dict[tuple[str, UUID], Known]:
         by_origin: dict[str, list[UUID]] = defaultdict(list)
         for foreign in foreigns:
             by_origin[foreign.origin_node].append(foreign.mutation_id)
-        found = set()
+        found = {}
         for origin, ids in by_origin.items():
             known = Change.objects.filter(origin_node=origin, mutation_id__in=ids)
-            for mutation_id, owner in known.values_list("mutation_id", "organization_id"):
-                self._refuse_other(owner)
-                found.add((origin, mutation_id))
+            for change in known.defer("document", "record"):
+                self._refuse_other(change.organization_id)
+                found[origin, change.mutation_id] = Known(change.revision, change)
         return found
 
     def _entry_ids(self, foreigns: Sequence[ForeignChange]) -> set[UUID]:
@@ -98,20 +112,37 @@ class Standing:
             found.add(entry_id)
         return found
 
-    def _revisions(self, foreigns: Sequence[ForeignChange]) -> set[tuple[Key, str]]:
+    def _revisions(self, foreigns: Sequence[ForeignChange]) -> dict[tuple[Key, str], Change]:
         made: dict[str, list[ForeignChange]] = defaultdict(list)
         for foreign in foreigns:
             if foreign.makes_version:
                 made[foreign.level.name].append(foreign)
-        found = set()
+        found = {}
         for level, changes in made.items():
             logged = self.versions(level).filter(
                 context_id__in={each.context_id for each in changes},
                 revision__in={each.revision for each in changes},
             )
-            for context_id, revision in logged.values_list("context_id", "revision"):
-                found.add(((level, context_id), revision))
+            for change in logged.defer("document", "record"):
+                found[(level, change.context_id), change.revision] = change
         return found
+
+    def row(self, key: Key) -> Context | None:
+        """The context's row, locked; also one that the changes did not name."""
+        if key not in self.tips and key not in self._unlocked:
+            self.rows |= self._rows({key})
+            self.tips |= self._tips({key})
+            if key not in self.rows:
+                self._unlocked[key] = self.tips.get(key)
+        return self.rows.get(key)
+
+    def is_as_looked_at(self, key: Key) -> bool:
+        """Whether nothing was logged of a context since it was found to have no row."""
+        if key not in self._unlocked:
+            return True
+        tip = self._unlocked[key]
+        newest = versions(self.organization_id, *key).values_list("revision", flat=True).first()
+        return newest == (tip.revision if tip is not None else None)
 
     def versions(self, level: str) -> QuerySet[Change]:
         """The versions in the organization's log of contexts of that level."""
@@ -139,6 +170,14 @@ class Standing:
         ]
         newest = max(enumerate(births), key=lambda at: (at[1].version, at[0]), default=None)
         return newest[1].at if newest is not None else foreign.at
+
+    def birth(self, key: Key, version: int) -> datetime | None:
+        """When the life that a version belongs to began, as far as the log still tells."""
+        level, context_id = key
+        logged = self.versions(level).filter(
+            context_id=context_id, operation=Operation.CREATED, version__lte=version
+        )
+        return logged.order_by("-version", "-seq").values_list("at", flat=True).first()
 
     def _refuse_other(self, owner: object) -> None:
         if owner != self.organization_id:

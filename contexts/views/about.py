@@ -8,7 +8,17 @@ from rest_framework.decorators import action
 from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
-from contexts import access, completion, delegations, entries, history, queries, requests, services
+from contexts import (
+    access,
+    completion,
+    delegations,
+    entries,
+    history,
+    queries,
+    requests,
+    services,
+    upstream,
+)
 from contexts.documents import to_json
 from contexts.entries import CATEGORIES, IMPORTANCES
 from contexts.errors import Invalid, NotFound
@@ -23,7 +33,7 @@ from contexts.serializers import (
     Strict,
     parsed,
 )
-from contexts.views.base import conditional, write, written
+from contexts.views.base import conditional, write
 from contexts.views.contexts import ContextViews
 from contexts.views.pages import page
 
@@ -56,6 +66,7 @@ class ContextWithParts(ContextViews):
         include = _included(request)
         at = requests.time(request, "as_of")
         budget = requests.whole_number(request, "max_tokens", None, 1, MOST_TOKENS)
+        upstream.refresh(organization_id)
         if at is None:
             resolved = queries.resolve(self.level, organization_id, context_id)
         else:
@@ -102,7 +113,7 @@ class ContextWithParts(ContextViews):
             precondition=requests.precondition(request),
             **{**defaults, **parsed(body, request)},
         )
-        return written(queries.present_entry(entry), 201)
+        return self.written(queries.present_entry(entry), 201)
 
     @action(detail=True, url_path="entries")
     def entries(self, request: Request, context_id: str) -> HttpResponse:
@@ -167,7 +178,7 @@ class ContextWithParts(ContextViews):
             reason=values["delegation_reason"],
             precondition=requests.precondition(request),
         )
-        return written(queries.present_delegation(delegation), 201)
+        return self.written(queries.present_delegation(delegation), 201)
 
 
 class TaskViews(ContextWithParts):

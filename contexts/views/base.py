@@ -7,14 +7,12 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from contexts import upstream
 from contexts.access import Caller
 from contexts.errors import Invalid, NotFound
 from contexts.requests import has_current
 from contexts.views import idempotency
 from contexts.views.errors import json_answer
-
-# Writes are committed here; until this node has a hub there is nothing to be in step with.
-SYNC = {"status": "disabled"}
 
 
 class ApiView(APIView):
@@ -23,6 +21,14 @@ class ApiView(APIView):
     @property
     def caller(self) -> Caller:
         return cast(Caller, self.request.user)
+
+    def written(self, body: dict[str, Any], status: int = 200, **headers: str) -> HttpResponse:
+        """The answer to a write: `body` tells of a context or of something at one; with how far
+        the hub has that.
+        """
+        context_id = body.get("context_id", body["id"])
+        standing = upstream.standing(self.caller.organization_id, body["level"], context_id)
+        return json_answer({**body, "sync": {"status": standing}}, status, headers)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -38,11 +44,6 @@ class ApiView(APIView):
         return {**super().default_response_headers, "Cache-Control": "private, no-cache"}
 
 
-def written(body: dict[str, Any], status: int = 200, **headers: str) -> HttpResponse:
-    """The answer to a write: `body`, and how far the hub has it."""
-    return json_answer({**body, "sync": SYNC}, status, headers)
-
-
 def conditional(request: Request, etag: str, body: bytes, media: str) -> HttpResponse:
     """200 with the body, or 304 when the caller has it already."""
     headers = {"ETag": etag}
@@ -56,6 +57,8 @@ def write(method: Any) -> Any:
 
     @wraps(method)
     def once(view: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        # Before the transaction: what others wrote can only come in between ours.
+        upstream.refresh(view.caller.organization_id)
         return idempotency.answer_once(
             view, request, view.caller, lambda: method(view, request, *args, **kwargs)
         )

@@ -11,7 +11,7 @@ from contexts.documents import to_json
 from contexts.errors import Forbidden, Invalid, PatchFailed, RevisionMismatch
 from contexts.levels import Document, Level
 from contexts.models import Context, Role
-from contexts.views.base import ApiView, conditional, write, written
+from contexts.views.base import ApiView, conditional, write
 from contexts.views.pages import page, ranked_page
 
 PATCHES = (requests.JSON, requests.MERGE_PATCH, requests.JSON_PATCH)
@@ -33,7 +33,7 @@ class ContextViews(ViewSetMixin, ApiView):
         if status == 201:
             headers["Location"] = f"{self.request.path}{row.context_id}/"
         body = {**queries.present(self.level, row), **more}
-        return written(body, status, **headers)
+        return self.written(body, status, **headers)
 
     @write
     def create(self, request: Request) -> HttpResponse:

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from contexts import access, broadcast, delegations, history, queries, requests
 from contexts.errors import Invalid, NotFound
 from contexts.models import Delegation, Role, owned
-from contexts.views.base import ApiView, write, written
+from contexts.views.base import ApiView, write
 from contexts.views.errors import json_answer
 from contexts.views.pages import page
 
@@ -103,7 +103,7 @@ class DecisionView(ApiView):
         access.require(self.caller, Role.ADMIN)
         expected = requests.precondition(request)
         decided = delegations.decide(self.caller, delegation_id, self.status, expected)
-        return written(queries.present_delegation(decided))
+        return self.written(queries.present_delegation(decided))
 
 
 class NothingHere(ApiView):

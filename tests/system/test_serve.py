@@ -282,3 +282,12 @@ def test_several_starting_at_once_make_one_set_of_credentials(tmp_path: Path) ->
 def test_files_of_the_instance_stay_in_its_home(instance: Instance) -> None:
     assert instance.home.is_dir()
     assert not os.path.exists("celerybeat-schedule")
+
+
+def test_a_malformed_form_is_answered_by_the_api_and_not_below_it(instance: Instance) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    for path in ("actions/", "contexts/task/"):
+        with instance.client() as client:
+            answer = client.post(f"api/v1/{path}", content=b"--x--\r\n", headers=headers)
+        assert answer.headers["Content-Type"] == "application/json"
+        assert answer.json()["success"] is False

@@ -1,19 +1,92 @@
+"""`manage.py sync`: one full exchange with the hub, told in plain words."""
+
+import time
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
+
+from contexts.management.base import PlainCommand
+from contexts.models import owned
+from syncing import journal, link, pull
+from syncing.client import client
+from syncing.errors import SyncError
+from syncing.models import Conflict, JournalEntry, unsettled
+from syncing.push import push_due
+
+# Others push at the same time; what they have leased comes back when they are done or dead.
+PATIENCE_SECONDS = 20.0
+State = JournalEntry.State
 
 
-class Command(BaseCommand):
-    help = "One full pull and push with the hub, by hand."
+class Command(PlainCommand):
+    help = "One full pull and push with the hub, by hand; what the hub refused is tried again."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--once", action="store_true", help="accepted; once is what it does")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        organization_id: str = settings.CONTEXTSYS_ORGANIZATION
         if not settings.CONTEXTSYS_CLOUD_URL:
             raise CommandError(
                 "No hub is configured: set CONTEXTSYS_CLOUD_URL to the address of the instance to "
                 "sync with, and CONTEXTSYS_CLOUD_KEY to a key of it."
             )
-        raise CommandError("This version does not sync yet: unset CONTEXTSYS_CLOUD_URL.")
+        link.link_of(organization_id)
+        journal.sweep(organization_id)
+        journal.retry_dead(organization_id)
+        link.wait_no_longer(organization_id)
+        try:
+            pulled, verdicts = self._exchange(organization_id)
+            same = pull.compare(organization_id, client())
+        except SyncError as error:
+            raise CommandError(f"Not synced: {error}{_waiting(organization_id)}") from error
+        told = ", ".join(f"{count} {verdict}" for verdict, count in sorted(verdicts.items()))
+        self.stdout.write(f"Pulled {pulled} changes from {settings.CONTEXTSYS_CLOUD_URL}.")
+        self.stdout.write(f"Pushed {sum(verdicts.values())} changes{f': {told}' if told else ''}.")
+        self._report(organization_id)
+        if same is not None:
+            words = "hold the same" if same else "differed; all was offered again"
+            self.stdout.write(f"Hub and node {words}.")
+
+    def _exchange(self, organization_id: str) -> tuple[int, dict[str, int]]:
+        """Pulls and pushes until nothing is left that moves; raises `SyncError`."""
+        pulled, verdicts = 0, dict[str, int]()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            more = True
+            while more:
+                found = pull.pull_once(organization_id, client())
+                pulled, more = pulled + found.changes, found.more
+            pushed = push_due(organization_id, client())
+            for verdict, count in pushed.verdicts.items():
+                verdicts[verdict] = verdicts.get(verdict, 0) + count
+            if pushed.failure is not None:
+                raise pushed.failure
+            on_the_way = unsettled(organization_id).exclude(state=State.DEAD)
+            if not on_the_way.exists():
+                return pulled, verdicts
+            if time.monotonic() > deadline:
+                return pulled, verdicts
+            if not pushed.verdicts:
+                time.sleep(0.2)
+
+    def _report(self, organization_id: str) -> None:
+        """What could not be moved, and what waits for a decision."""
+        left = unsettled(organization_id).select_related("change", "lane")
+        for entry in left[:50]:
+            words = "refused" if entry.state == State.DEAD else "waits"
+            why = entry.code or entry.last_error or entry.state
+            self.stdout.write(
+                f"  {words}: change {entry.seq} of {entry.lane.level} {entry.lane.context_id} "
+                f"({why})"
+            )
+        if more := max(0, left.count() - 50):
+            self.stdout.write(f"  and {more} more")
+        if count := owned(organization_id, Conflict, status=Conflict.Status.OPEN).count():
+            self.stdout.write(f"{count} conflicts wait for a decision.")
+
+
+def _waiting(organization_id: str) -> str:
+    count = unsettled(organization_id).count()
+    return f" {count} changes wait for the hub." if count else ""

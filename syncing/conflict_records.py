@@ -1,0 +1,118 @@
+"""Conflicts as the feed tells of them, and as rows: opened by a hub, settled anywhere."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+
+from contexts.identifiers import uuid7
+from contexts.levels import Document
+from contexts.models import Change, owned
+from contexts.queries import timestamp
+from contexts.services import ForeignChange
+from contexts.services.members import text_of, time_of, uuid_of
+from syncing.models import Conflict
+
+Status = Conflict.Status
+
+
+def opened(
+    conflict_id: UUID,
+    edit: ForeignChange,
+    base: Document | None,
+    ours: Document | None,
+    theirs: Document | None,
+    *,
+    paths: tuple[str, ...],
+    rest_applied: bool,
+) -> Document:
+    """The record of a new conflict over `edit`; documents hold the writable fields."""
+    return {
+        "id": str(conflict_id),
+        "level": edit.level.name,
+        "context_id": edit.context_id,
+        "base": base,
+        "ours": ours,
+        "theirs": theirs,
+        "paths": list(paths),
+        "rest_applied": rest_applied,
+        "status": Status.OPEN.value,
+        "actor": edit.actor,
+        "at": timestamp(timezone.now()),
+    }
+
+
+def settled(conflict: Conflict) -> Document:
+    """The record of a conflict that was settled."""
+    at = conflict.resolved_at
+    return {
+        "id": str(conflict.conflict_id),
+        "level": conflict.level,
+        "context_id": conflict.context_id,
+        "status": conflict.status,
+        "strategy": conflict.strategy,
+        "resolved_by": conflict.resolved_by,
+        "resolved_at": timestamp(at) if at is not None else None,
+    }
+
+
+def news(at: ForeignChange, record: Document) -> ForeignChange:
+    """A change that tells of a conflict at the version `at`, and makes none itself."""
+    return replace(
+        at,
+        operation=Change.Operation.CONFLICT,
+        makes_version=False,
+        parent_revision="",
+        document=None,
+        record=record,
+        entry=None,
+        origin_node="",
+        mutation_id=uuid7(),
+        at=timezone.now(),
+    )
+
+
+def standing(organization_id: str, record: Any) -> Document | None:
+    """`record`, or when the same conflict was settled here before, how that was."""
+    conflict = _named(organization_id, record)
+    if conflict is not None and conflict.status == Status.RESOLVED:
+        return settled(conflict)
+    return record if isinstance(record, dict) else None
+
+
+def note(organization_id: str, record: Any) -> None:
+    """Brings the conflict's row up to date with what the feed tells of it.
+
+    The first record of a settlement is the one that holds; those after it repeat it (`standing`),
+    so the last is taken. Raises `Invalid` for a record that is none.
+    """
+    conflict = _named(organization_id, record)
+    status = text_of(record, "status", 10)
+    if conflict is None and status == Status.OPEN:
+        Conflict(
+            conflict_id=uuid_of(record, "id"),
+            organization_id=organization_id,
+            level=text_of(record, "level", 10),
+            context_id=text_of(record, "context_id", 50),
+            base=record.get("base"),
+            ours=record.get("ours"),
+            theirs=record.get("theirs"),
+            paths=record.get("paths", []),
+            rest_applied=bool(record.get("rest_applied", True)),
+            actor=text_of(record, "actor", 150),
+            at=time_of(record, "at"),
+        ).save(force_insert=True)
+    elif conflict is not None and status == Status.RESOLVED:
+        conflict.status = Status.RESOLVED
+        conflict.strategy = text_of(record, "strategy", 10)
+        conflict.resolved_by = text_of(record, "resolved_by", 150)
+        conflict.resolved_at = time_of(record, "resolved_at")
+        conflict.save()
+
+
+def _named(organization_id: str, record: Any) -> Conflict | None:
+    if not isinstance(record, dict):
+        return None
+    found = owned(organization_id, Conflict, conflict_id=uuid_of(record, "id"))
+    return found.select_for_update(no_key=True).first()

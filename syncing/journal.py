@@ -1,0 +1,279 @@
+"""The journal: our changes on their way to the hub, in order within each context.
+
+Its rows are written in the change's own transaction. A worker claims lanes by a conditional
+UPDATE: row locks with SKIP LOCKED would reorder edits, and SQLite ignores them silently.
+"""
+
+import random
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from contexts.documents import to_json
+from contexts.history import head_of
+from contexts.levels import Document
+from contexts.models import Change, owned
+from contexts.services import foreign
+from syncing import wire
+from syncing.models import JournalEntry, Lane, Link
+
+State = JournalEntry.State
+Key = tuple[str, str]
+# Longer than a push may take, shorter than anyone should wait after a worker was killed.
+LEASE = timedelta(seconds=15)
+LONGEST_BACKOFF = 300.0
+SWEPT_AT_ONCE = 1000
+
+
+def has_hub(organization_id: str) -> bool:
+    """Whether this instance is a node of a hub in that organization."""
+    organization: str = settings.CONTEXTSYS_ORGANIZATION
+    return bool(settings.CONTEXTSYS_CLOUD_URL) and organization_id == organization
+
+
+def lanes_of(organization_id: str, keys: Iterable[Key]) -> dict[Key, Lane]:
+    """The lanes of contexts, made where there is none."""
+    wanted = set(keys)
+    found = find_lanes(organization_id, wanted)
+    if missing := wanted - found.keys():
+        made = [
+            Lane(organization_id=organization_id, level=level, context_id=context_id)
+            for level, context_id in sorted(missing)
+        ]
+        Lane.objects.bulk_create(made, ignore_conflicts=True)
+        found |= find_lanes(organization_id, missing)
+    return found
+
+
+def find_lanes(organization_id: str, keys: set[Key]) -> dict[Key, Lane]:
+    """The lanes that there are of those contexts."""
+    found = {}
+    for level in {level for level, _ in keys}:
+        ids = [context_id for name, context_id in keys if name == level]
+        for lane in owned(organization_id, Lane, level=level, context_id__in=ids):
+            found[lane.key] = lane
+    return found
+
+
+def record(organization_id: str, changes: Iterable[Change]) -> None:
+    """Journals those of `changes` (just logged, in their transaction) that the hub must get."""
+    _add(organization_id, [change for change in changes if not change.from_hub])
+
+
+def _add(organization_id: str, changes: Sequence[Change]) -> None:
+    if not changes:
+        return
+    lanes = lanes_of(organization_id, ((each.level, each.context_id) for each in changes))
+    JournalEntry.objects.bulk_create(
+        [
+            JournalEntry(
+                organization_id=organization_id,
+                lane=lanes[each.level, each.context_id],
+                change=each,
+                seq=each.seq,
+            )
+            for each in changes
+        ],
+        batch_size=500,
+        ignore_conflicts=True,
+    )
+
+
+def sweep(organization_id: str) -> None:
+    """Journals what was written past the journal, and forgets what is settled.
+
+    Past it writes whoever does not know of the hub: before there was one, or a command without
+    the setting.
+    """
+    while True:
+        with transaction.atomic():
+            link = owned(organization_id, Link).select_for_update().first()
+            if link is None:
+                return
+            reached = min(head_of(organization_id), link.journaled_to + SWEPT_AT_ONCE)
+            if reached > link.journaled_to:
+                new = pushable(organization_id).filter(
+                    seq__gt=link.journaled_to, seq__lte=reached, from_hub=False
+                )
+                journaled = JournalEntry.objects.filter(change=OuterRef("pk"))
+                _add(organization_id, list(new.filter(~Exists(journaled)).defer("document")))
+                owned(organization_id, Link).update(journaled_to=reached)
+            settled = owned(organization_id, JournalEntry, state=State.SETTLED)
+            settled.filter(verdict=wire.Verdict.APPLIED, seq__lte=reached).delete()
+        if reached - link.journaled_to < SWEPT_AT_ONCE:
+            return
+
+
+def offer_again(organization_id: str, after: int) -> int:
+    """Journals all that the log holds after number `after` again, the hub's own changes too.
+
+    For a hub that lost them: what it has is known there by id or revision. Returns how many.
+    """
+    offered = 0
+    while True:
+        rows = pushable(organization_id).filter(seq__gt=after).order_by("seq")
+        changes = list(rows.defer("document", "record")[:SWEPT_AT_ONCE])
+        if not changes:
+            return offered
+        owned(organization_id, JournalEntry).filter(
+            change__in=[each.pk for each in changes], state=State.SETTLED
+        ).update(state=State.PENDING, hub_seq=None)
+        _add(organization_id, changes)
+        offered += len(changes)
+        after = changes[-1].seq
+
+
+def pushable(organization_id: str) -> QuerySet[Change]:
+    """The changes that a hub can take: not compacted, not withdrawn, not provisional."""
+    news = (Change.Operation.ENTRY_ADDED, Change.Operation.DELEGATED, Change.Operation.CONFLICT)
+    whole = Q(document__isnull=False) | Q(operation=Change.Operation.DELETED)
+    return (
+        owned(organization_id, Change)
+        .filter(Q(makes_version=True) & whole | Q(makes_version=False, operation__in=news))
+        .exclude(origin_node=wire.PROVISIONAL)
+    )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Claimed entries with what is sent of them, oldest first; `lanes` are leased by `token`."""
+
+    token: str
+    lanes: list[Lane]
+    entries: list[JournalEntry]
+    bodies: list[Document]
+
+
+def claim(organization_id: str, node: str, most: int = wire.MOST_ENTRIES) -> Batch | None:
+    """The next entries that are due, leased for `LEASE`; None when nothing is.
+
+    A lane that failed on its own account is sent alone, so that it cannot fail others.
+    """
+    now = timezone.now()
+    free = Q(lane__lease_until=None) | Q(lane__lease_until__lt=now)
+    due = (
+        owned(organization_id, JournalEntry, state=State.PENDING)
+        .filter(free, lane__next_attempt_at__lte=now)
+        .select_related("lane")
+        .order_by("seq")[:most]
+    )
+    lanes = {entry.lane_id: entry.lane for entry in due}
+    if not lanes:
+        return None
+    first = next(iter(lanes.values()))
+    if _fails_alone(first):
+        lanes = {first.pk: first}
+    else:
+        lanes = {pk: lane for pk, lane in lanes.items() if not _fails_alone(lane)}
+    token = secrets.token_hex(16)
+    still_free = Lane.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk__in=lanes)
+    still_free.update(lease_until=now + LEASE, lease_token=token)
+    entries = list(
+        owned(organization_id, JournalEntry, state=State.PENDING, lane__lease_token=token)
+        .filter(lane__in=lanes)
+        .select_related("lane", "change", "change__entry")
+        .order_by("seq")[:most]
+    )
+    taken: list[JournalEntry] = []
+    bodies: list[Document] = []
+    size = 0
+    for entry in entries:
+        body = _body(entry, node)
+        size += len(to_json(body))
+        if taken and size > wire.BATCH_BYTES:
+            break
+        taken.append(entry)
+        bodies.append(body)
+    batch = Batch(token, list(lanes.values()), taken, bodies)
+    if not taken:
+        release(batch)
+        return None
+    return batch
+
+
+def _fails_alone(lane: Lane) -> bool:
+    return lane.attempts > 0 and not lane.waits_for_network
+
+
+def _body(entry: JournalEntry, node: str) -> Document:
+    change = entry.change
+    body = wire.entry_of(foreign.write(change), node)
+    if entry.with_base:
+        body["base"] = base_of(change)
+    return body
+
+
+def base_of(change: Change) -> Document | None:
+    """The document of the version that `change` edited; None when there was none."""
+    of_context = owned(
+        change.organization_id, Change, level=change.level, context_id=change.context_id
+    )
+    parent = of_context.filter(revision=change.parent_revision, makes_version=True).first()
+    return parent.document if parent is not None else None
+
+
+def release(batch: Batch) -> None:
+    """Gives the lanes of a batch free."""
+    Lane.objects.filter(lease_token=batch.token).update(lease_until=None, lease_token="")
+
+
+def put_off(
+    lanes: Iterable[Lane], *, network: bool, error: str, at_least: float | None = None
+) -> None:
+    """Tries the lanes again later: full jitter up to a bound that doubles with each attempt."""
+    for lane in lanes:
+        bound = min(LONGEST_BACKOFF, 2.0 ** min(lane.attempts, 10))
+        delay = max(at_least or 0.0, random.uniform(0, bound))  # noqa: S311 (no secret)
+        Lane.objects.filter(pk=lane.pk).update(
+            attempts=F("attempts") + 1,
+            next_attempt_at=timezone.now() + timedelta(seconds=delay),
+            waits_for_network=network,
+        )
+        waiting = JournalEntry.objects.filter(lane=lane, state=State.PENDING)
+        first = waiting.order_by("seq").values("pk")[:1]
+        JournalEntry.objects.filter(pk__in=list(first.values_list("pk", flat=True))).update(
+            attempts=F("attempts") + 1, last_error=error
+        )
+
+
+def network_is_back(organization_id: str) -> None:
+    """Makes everything due that waits for the network only."""
+    owned(organization_id, Lane, waits_for_network=True).update(
+        waits_for_network=False, attempts=0, next_attempt_at=timezone.now()
+    )
+
+
+def went_well(lanes: Iterable[Lane]) -> None:
+    """Forgets the failures of lanes whose entries the hub has judged."""
+    failed = [lane.pk for lane in lanes if lane.attempts or lane.waits_for_network]
+    if failed:
+        Lane.objects.filter(pk__in=failed).update(attempts=0, waits_for_network=False)
+
+
+def retry_dead(organization_id: str, pks: Iterable[int] | None = None) -> int:
+    """Makes dead entries pending again, all or those named; returns how many."""
+    dead = owned(organization_id, JournalEntry, state=State.DEAD)
+    if pks is not None:
+        dead = dead.filter(pk__in=list(pks))
+    lanes = list(dead.values_list("lane_id", flat=True))
+    Lane.objects.filter(pk__in=lanes).update(next_attempt_at=timezone.now(), attempts=0)
+    return dead.update(state=State.PENDING, code="", last_error="")
+
+
+def first_needed(organization_id: str) -> int | None:
+    """Up to which number nothing is needed any more to push or rebase; None: nothing is at all."""
+    entry = (
+        owned(organization_id, JournalEntry).exclude(state=State.SETTLED).order_by("seq").first()
+    )
+    if entry is None:
+        return None
+    # The version it edits is the base of every merge.
+    of_context = owned(organization_id, Change, revision=entry.change.parent_revision)
+    base = of_context.filter(level=entry.lane.level, context_id=entry.lane.context_id).first()
+    return min(entry.seq, base.seq if base is not None else entry.seq) - 1

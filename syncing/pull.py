@@ -1,0 +1,229 @@
+"""Following the hub's feed: a page and how far it goes are stored in one transaction."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from contexts import services
+from contexts.errors import ContextError
+from contexts.levels import Document
+from contexts.models import owned
+from contexts.services import ForeignChange, foreign
+from contexts.services.members import uuid_of
+from syncing import link, wire
+from syncing.client import CloudClient
+from syncing.digests import digests
+from syncing.errors import HistoryGone, HubAway, HubFailed, HubRefused, OrganizationMismatch
+from syncing.identity import identity
+from syncing.models import Checkpoint, Link, unsettled
+from syncing.takeover import Takeover
+
+logger = logging.getLogger("contextsys.sync")
+PAGE = 200
+ATTEMPTS = 5
+REFUSALS = (HubRefused, OrganizationMismatch)
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What one look brought: how many changes, and whether there are more."""
+
+    changes: int
+    more: bool
+
+
+def pull_once(
+    organization_id: str,
+    client: CloudClient,
+    *,
+    wait: float = 0,
+    seconds: float | None = None,
+    recovers: bool = True,
+) -> Pulled:
+    """Takes the next page of the hub's feed over.
+
+    The hub holds an empty answer for `wait` seconds; `seconds` bounds the whole request. When its
+    history is no longer the one we know, begins where both agree, if `recovers`. Raises
+    `SyncError`; whether the hub answers is noted.
+    """
+    try:
+        tie = link.contact(organization_id, client)
+        node = identity().node
+        page = client.changes(
+            node=node,
+            since=tie.cursor,
+            epoch=tie.hub_epoch,
+            last=tie.last_mutation,
+            limit=PAGE,
+            wait=wait,
+            seconds=seconds,
+        )
+    except HubAway as error:
+        link.went(organization_id, error)
+        raise
+    except REFUSALS as error:
+        link.park(organization_id, error)
+        raise
+    except HistoryGone as gone:
+        link.came(organization_id)
+        if not recovers:
+            raise
+        _recover(organization_id, client, gone)
+        return Pulled(0, more=True)
+    link.came(organization_id)
+    changes = _read(page, node)
+    stored = _store(organization_id, tie, page, changes)
+    return Pulled(len(changes) if stored else 0, bool(page.get("more")) or not stored)
+
+
+def _read(page: Document, node: str) -> list[ForeignChange]:
+    """The changes of a page. Raises `HubFailed` for what no hub of ours sends."""
+    found = page.get("changes")
+    if not isinstance(found, list) or not isinstance(page.get("next"), int | str | type(None)):
+        raise HubFailed(200)
+    try:
+        return [foreign.read(wire.inward(body, node)) for body in found if isinstance(body, dict)]
+    except ContextError as error:
+        logger.error("the hub sent a change that cannot be read: %s", error.sentence)
+        raise HubFailed(200) from error
+
+
+def _store(
+    organization_id: str, seen: Link, page: Document, changes: Sequence[ForeignChange]
+) -> bool:
+    """Stores a page with its place; whether it still belonged there."""
+    bodies: list[Any] = page["changes"]
+    for expected, body in enumerate(bodies, seen.cursor + 1):
+        if body.get("seq") != expected:
+            raise AssertionError(f"the hub's feed has a gap before {body.get('seq')}")
+    reached = seen.cursor + len(bodies)
+    last = uuid_of(bodies[-1], "mutation_id") if bodies else None
+
+    def write() -> bool:
+        tie = owned(organization_id, Link).select_for_update().get()
+        if (tie.cursor, tie.hub_epoch) != (seen.cursor, seen.hub_epoch):
+            return False
+        if page.get("epoch") != tie.hub_epoch:
+            return False
+        Takeover(organization_id, changes, reached).run()
+        link.reached(tie, reached, last, timezone.now())
+        return True
+
+    return _at_once(write)
+
+
+def _at_once(write: Any) -> bool:
+    cause: Exception | None = None
+    for _ in range(ATTEMPTS):
+        try:
+            with transaction.atomic():
+                return bool(write())
+        except (IntegrityError, services.Overtaken) as error:
+            # A local write made the same at this moment: what stands here is another by now.
+            cause = error
+    raise cause or services.Overtaken
+
+
+def settle(organization_id: str) -> None:
+    """Settles entries that got their verdict after the feed had told of them already."""
+
+    def write() -> bool:
+        tie = owned(organization_id, Link).select_for_update().get()
+        Takeover(organization_id, [], tie.cursor).run()
+        return True
+
+    _at_once(write)
+
+
+def _recover(organization_id: str, client: CloudClient, gone: HistoryGone) -> None:
+    """Finds where the hub's history and ours are the same, and goes on from there."""
+    tie = link.link_of(organization_id)
+    node = identity().node
+    here = Checkpoint(hub_seq=tie.cursor, mutation_id=tie.last_mutation or UUID(int=0))
+    behind = list(owned(organization_id, Checkpoint).order_by("-hub_seq"))
+    for place in [here] * (tie.last_mutation is not None and tie.cursor > 0) + behind:
+        try:
+            client.changes(
+                node=node,
+                since=place.hub_seq,
+                epoch=gone.epoch,
+                last=place.mutation_id,
+                limit=1,
+            )
+        except HistoryGone:
+            continue
+        offered = link.rewind(organization_id, gone.epoch, None if place is here else place)
+        logger.warning(
+            "the hub's history is another one after its change %s (an older database was put "
+            "back): going on from there, offering it %s changes again",
+            place.hub_seq,
+            offered,
+        )
+        return
+    _begin_anew(organization_id, client)
+
+
+def _begin_anew(organization_id: str, client: CloudClient) -> None:
+    """Reads the hub's snapshot; all that we have is offered to it, as it may have lost that."""
+    offered = link.begin_anew(organization_id, offer=True)
+    logger.warning(
+        "the hub's feed does not go on where we stopped: reading all it has, and offering it "
+        "our %s changes",
+        offered,
+    )
+    read_snapshot(organization_id, client)
+
+
+def read_snapshot(organization_id: str, client: CloudClient) -> int:
+    """Takes the hub's current state over and goes on behind it; returns how many changes."""
+    node = identity().node
+    after: str | None = ""
+    head, epoch, count = -1, "", 0
+    while after is not None:
+        page = client.snapshot(node=node, after=after, limit=PAGE)
+        if head < 0:
+            head, epoch = int(page["head"]), str(page["epoch"])
+        if page.get("epoch") != epoch:
+            raise HistoryGone(str(page.get("epoch")), 0, 0)
+        changes = _read(page, node)
+        count += len(changes)
+
+        def write(changes: Sequence[ForeignChange] = changes) -> bool:
+            owned(organization_id, Link).select_for_update().get()
+            Takeover(organization_id, changes, 0).run()
+            return True
+
+        _at_once(write)
+        after = page["next"]
+    with transaction.atomic():
+        tie = owned(organization_id, Link).select_for_update().get()
+        tie.hub_epoch, tie.cursor, tie.last_mutation = epoch, head, None
+        tie.synced_at = timezone.now()
+        tie.save(update_fields=["hub_epoch", "cursor", "last_mutation", "synced_at"])
+    return count
+
+
+def compare(organization_id: str, client: CloudClient) -> bool | None:
+    """Whether hub and node hold the same; None when that cannot be told now.
+
+    When they do not, everything is read and offered again, and that is reported.
+    """
+    tie = link.link_of(organization_id)
+    if unsettled(organization_id).exists() or not tie.hub_epoch:
+        return None
+    told = client.status()
+    _, mine = digests.of(organization_id)
+    again = link.link_of(organization_id)
+    if told.get("head") != again.cursor or unsettled(organization_id).exists():
+        return None
+    owned(organization_id, Link).update(checked_at=timezone.now(), checked_cursor=again.cursor)
+    if told.get("digest") == mine:
+        return True
+    logger.error("hub and node hold different documents: comparing all of them")
+    _begin_anew(organization_id, client)
+    return False

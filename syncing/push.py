@@ -1,0 +1,153 @@
+"""Sending the journal to the hub, and what becomes of it there."""
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+
+from contexts.levels import Document
+from syncing import journal, link, pull, wire
+from syncing.client import CloudClient
+from syncing.errors import (
+    HistoryGone,
+    HubAway,
+    HubFailed,
+    HubRefused,
+    NodeCloned,
+    OrganizationMismatch,
+    Refused,
+    SyncError,
+    TooLarge,
+)
+from syncing.identity import identity, part_from_twin
+from syncing.journal import Batch, State
+from syncing.models import JournalEntry, Lane
+from syncing.wire import Verdict
+
+logger = logging.getLogger("contextsys.sync")
+
+
+@dataclass
+class Pushed:
+    """What a push moved: entries by verdict; `failure` is what ended it early."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    failure: SyncError | None = None
+
+
+def push_due(organization_id: str, client: CloudClient) -> Pushed:
+    """Sends everything that is due, batch by batch, until the hub fails or nothing is left.
+
+    Raises nothing of the hub's: what it refuses or fails is noted and tried again in time.
+    """
+    pushed = Pushed()
+    most = wire.MOST_ENTRIES
+    while True:
+        try:
+            tie = link.contact(organization_id, client)
+        except SyncError as error:
+            _note(organization_id, error)
+            pushed.failure = error
+            return pushed
+        me = identity()
+        batch = journal.claim(organization_id, me.node, most)
+        if batch is None:
+            return pushed
+        try:
+            answer = client.push(
+                {
+                    "protocol": wire.PROTOCOL,
+                    "node": me.node,
+                    "incarnation": me.incarnation,
+                    "previous": me.previous,
+                    "organization": organization_id,
+                    "epoch": tie.hub_epoch,
+                    "entries": batch.bodies,
+                }
+            )
+            pushed.verdicts += _judged(organization_id, batch, answer)
+        except TooLarge as error:
+            if len(batch.entries) == 1:
+                _bury(batch.entries[0], "too_large", str(error))
+                pushed.verdicts[Verdict.REJECTED] += 1
+            most = max(1, len(batch.entries) // 2)
+        except NodeCloned:
+            name = part_from_twin()
+            logger.warning("a copy of this node syncs under its name: this one goes on as %s", name)
+        except SyncError as error:
+            _failed(organization_id, batch, error)
+            pushed.failure = error
+            if not isinstance(error, HubFailed):
+                return pushed
+        finally:
+            journal.release(batch)
+
+
+def _note(organization_id: str, error: SyncError) -> None:
+    if isinstance(error, HubAway):
+        link.went(organization_id, error)
+    elif isinstance(error, HubRefused | OrganizationMismatch):
+        link.park(organization_id, error)
+
+
+def _failed(organization_id: str, batch: Batch, error: SyncError) -> None:
+    """Nothing is known of the batch: it is sent again as it is."""
+    _note(organization_id, error)
+    if isinstance(error, HistoryGone):
+        # The pull finds out what of our history the hub still has.
+        return
+    lanes = _lanes(batch)
+    if isinstance(error, HubAway):
+        journal.put_off(lanes, network=True, error=str(error), at_least=error.retry_after)
+    elif isinstance(error, HubFailed | Refused):
+        journal.put_off(lanes, network=False, error=str(error))
+
+
+def _lanes(batch: Batch) -> list[Lane]:
+    return list({entry.lane_id: entry.lane for entry in batch.entries}.values())
+
+
+def _judged(organization_id: str, batch: Batch, answer: Document) -> Counter[str]:
+    """Writes the verdicts down; returns how many there were of each."""
+    link.came(organization_id)
+    results = answer.get("results")
+    told = {
+        each.get("mutation_id"): each
+        for each in (results if isinstance(results, list) else [])
+        if isinstance(each, dict)
+    }
+    counts: Counter[str] = Counter()
+    put_off: dict[int, tuple[Lane, str]] = {}
+    told_already: list[int] = []
+    for entry, body in zip(batch.entries, batch.bodies, strict=True):
+        result = told.get(body["mutation_id"], {})
+        verdict = str(result.get("verdict", Verdict.RETRY))
+        counts[verdict] += 1
+        if verdict in wire.TAKEN_IN:
+            # A pull may have settled it meanwhile.
+            seq = int(result.get("seq") or 0)
+            JournalEntry.objects.filter(pk=entry.pk, state=State.PENDING).update(
+                state=State.SENT, verdict=verdict, hub_seq=seq, code=""
+            )
+            told_already.append(seq)
+        elif verdict == Verdict.REJECTED:
+            _bury(entry, str(result.get("code")), "The hub refused this change.")
+        elif verdict == Verdict.UNKNOWN_BASE:
+            JournalEntry.objects.filter(pk=entry.pk).update(with_base=True)
+            if entry.with_base:
+                put_off[entry.lane_id] = entry.lane, verdict
+        else:
+            put_off.setdefault(entry.lane_id, (entry.lane, str(result.get("code") or verdict)))
+    for lane, error in put_off.values():
+        journal.put_off([lane], network=False, error=error)
+    journal.went_well(lane for lane in _lanes(batch) if lane.pk not in put_off)
+    if told_already and min(told_already) <= link.link_of(organization_id).cursor:
+        pull.settle(organization_id)
+    return counts
+
+
+def _bury(entry: JournalEntry, code: str, error: str) -> None:
+    """The hub's final no: the edit stays visible here, and others go on."""
+    JournalEntry.objects.filter(pk=entry.pk, state=State.PENDING).update(
+        state=State.DEAD, verdict=Verdict.REJECTED, code=code[:40], last_error=error
+    )
+    logger.error("the hub refused change %s: %s", entry.seq, code)

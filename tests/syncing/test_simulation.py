@@ -1,0 +1,103 @@
+"""Random runs of a hub and three nodes; a seed that fails replays exactly.
+
+By hand: `pytest tests/syncing/test_simulation.py -k "seeds and 17"`.
+"""
+
+import pytest
+from pytest_django.plugin import DjangoDbBlocker
+
+from tests.syncing.simulator import CALM, World, simulate
+
+SEEDS = 200
+OPERATIONS = 100
+GROUP = 10
+NIGHTLY_SEEDS = 5000
+NIGHTLY_OPERATIONS = 300
+
+
+@pytest.mark.parametrize("first", range(0, SEEDS, GROUP))
+def test_nothing_is_lost_and_all_become_equal_whatever_the_seeds(
+    first: int, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock():
+        for seed in range(first, first + GROUP):
+            simulate(seed, OPERATIONS)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("first", range(SEEDS, NIGHTLY_SEEDS, 50))
+def test_nothing_is_lost_over_long_runs(first: int, django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock():
+        for seed in range(first, first + 50):
+            simulate(seed, NIGHTLY_OPERATIONS)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_clocks_that_jump_change_nothing(seed: int, django_db_blocker: DjangoDbBlocker) -> None:
+    """What must hold in the end holds too when every clock is up to a day off and jumps."""
+    with django_db_blocker.unblock():
+        simulate(1000 + seed, 100, skewed=True)
+
+
+def test_a_seed_replays_exactly(django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock():
+        assert simulate(7, 60).trace == simulate(7, 60).trace
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_hub_that_was_put_back_gets_everything_again(
+    seed: int, django_db_blocker: DjangoDbBlocker
+) -> None:
+    """Nodes notice that its history is another one and offer what it lost; pending edits stay."""
+    with django_db_blocker.unblock():
+        world = World(2000 + seed)
+        with world.running():
+            world.steps(60)
+            world.synchronize()
+            backup = world.copy_of(world.hub)
+            world.steps(60)
+            world.synchronize()
+            # What only the hub had and no node read is gone with its disk: nobody wrote there.
+            world.write_on_nodes(10)
+            world.put_back(world.hub, backup)
+            world.write_on_nodes(10)
+            world.come_to_rest()
+            world.check()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_copied_node_is_noticed_and_loses_nothing(
+    seed: int, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock():
+        world = World(3000 + seed)
+        with world.running():
+            world.steps(60)
+            world.write_on_nodes(5)
+            twin = world.clone(world.nodes[0])
+            names = {world.name_of(twin), world.name_of(world.nodes[0])}
+            assert len(names) == 1
+            world.chances = CALM
+            world.write_on_nodes(20)
+            world.come_to_rest()
+            world.check()
+            assert world.name_of(twin) != world.name_of(world.nodes[0])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_node_below_the_floor_takes_the_snapshot_and_keeps_its_edits(
+    seed: int, django_db_blocker: DjangoDbBlocker
+) -> None:
+    with django_db_blocker.unblock():
+        world = World(4000 + seed)
+        with world.running():
+            world.steps(60)
+            world.synchronize()
+            away = world.nodes.pop()
+            world.steps(60)
+            world.synchronize()
+            world.raise_floor()
+            world.nodes.append(away)
+            world.write_on_nodes(10)
+            world.come_to_rest()
+            world.check(history=False)
