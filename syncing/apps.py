@@ -5,6 +5,7 @@ class SyncingConfig(AppConfig):
     """The node: what connects this instance with its hub."""
 
     name = "syncing"
+    verbose_name = "Sync"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

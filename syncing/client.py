@@ -70,7 +70,8 @@ class CloudClient:
     """One hub. Thread-safe; a forked process gets connections of its own.
 
     Every method returns the answer's JSON object or raises a `SyncError`. `breaker` opens when
-    the hub does not answer; calls are made all the same, who need not call asks it.
+    the hub does not answer and closes when it does; calls are made all the same, who need not
+    call asks it.
     """
 
     def __init__(
@@ -184,6 +185,7 @@ class CloudClient:
         else:
             answer = _document(content)
             if response.is_success and answer is not None:
+                self.breaker.worked()
                 return answer
             failure = of_answer(
                 response.status_code,
@@ -192,7 +194,10 @@ class CloudClient:
                 ours=settings.CONTEXTSYS_ORGANIZATION,
                 secret=self._key,
             )
-        if isinstance(failure, HubAway):
+        if not isinstance(failure, HubAway):
+            self.breaker.worked()
+        elif seconds >= CONNECT_SECONDS:
+            # A hub that is only too slow for who is in a hurry can be pushed to.
             self.breaker.failed()
         # Outside the handler: the library's errors hold the request, and so the key.
         raise failure

@@ -57,11 +57,13 @@ def settled(conflict: Conflict) -> Document:
     }
 
 
-def news(at: ForeignChange, record: Document) -> ForeignChange:
-    """A change that tells of a conflict at the version `at`, and makes none itself."""
+def news(
+    at: ForeignChange, record: Document, operation: str = Change.Operation.CONFLICT
+) -> ForeignChange:
+    """A change that tells of a conflict (or delegation) at the version `at`, and makes none."""
     return replace(
         at,
-        operation=Change.Operation.CONFLICT,
+        operation=operation,
         makes_version=False,
         parent_revision="",
         document=None,

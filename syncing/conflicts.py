@@ -74,15 +74,14 @@ class _Merger:
     def merge(self, path: tuple[str, ...], base: Any, ours: Any, theirs: Any) -> Any:
         if isinstance(ours, dict) and isinstance(theirs, dict):
             return self._dicts(path, base if isinstance(base, dict) else {}, ours, theirs)
-        if _alike(ours, theirs) or _alike(base, theirs):
+        if alike(ours, theirs) or alike(base, theirs):
             return ours
-        if _alike(base, ours):
+        if alike(base, ours):
             return theirs
         if isinstance(ours, list) and isinstance(theirs, list):
-            ids = [_by_id(each) for each in (base, ours, theirs)]
+            ids = [by_id(each) for each in (base, ours, theirs)]
             if all(each is not None for each in ids):
-                merged = self._dicts(path, *ids)  # type: ignore[arg-type]
-                return list(merged.values())
+                return self._elements(path, *ids)  # type: ignore[arg-type]
         self.disputed.append(pointer(path))
         return theirs if self.prefer_theirs else ours
 
@@ -105,18 +104,53 @@ class _Merger:
                 merged[key] = value
         return merged
 
+    def _elements(
+        self,
+        path: tuple[str, ...],
+        base: dict[Any, Any],
+        ours: dict[Any, Any],
+        theirs: dict[Any, Any],
+    ) -> list[Any]:
+        """The merged list of elements by their ids; who moved some of them, gave them an order."""
+        merged = self._dicts(path, base, ours, theirs)
+        first, second = (theirs, ours) if self.prefer_theirs else (ours, theirs)
+        in_both = first.keys() & second.keys()
+        was, one, other = (
+            [key for key in each if key in in_both] for each in (base, first, second)
+        )
+        if one not in (was, other) and other != was:
+            self.disputed.append(pointer(path))
+        order = _interleaved(second, first) if one == was else _interleaved(first, second)
+        return [merged[key] for key in order if key in merged]
+
+
+def _interleaved(leading: dict[Any, Any], following: dict[Any, Any]) -> Iterator[Any]:
+    """The keys of `leading`, and those that only `following` has behind what they follow there."""
+    behind: dict[Any, list[Any]] = {}
+    place = None
+    for key in following:
+        if key in leading:
+            place = key
+        else:
+            behind.setdefault(place, []).append(key)
+    for key in (None, *leading):
+        if key is not None:
+            yield key
+        yield from behind.get(key, ())
+
 
 def _keys(*dicts: dict[Any, Any]) -> Iterator[Any]:
     return iter(dict.fromkeys(key for each in dicts for key in each))
 
 
-def _alike(one: Any, other: Any) -> bool:
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values are the same to a merge; either may be `MISSING`."""
     if one is MISSING or other is MISSING:
         return one is other
     return same(one, other)
 
 
-def _by_id(value: Any) -> dict[Any, Any] | None:
+def by_id(value: Any) -> dict[Any, Any] | None:
     """A list's elements by their `id`; None when they have none that tells them apart."""
     if value is MISSING:
         return {}
@@ -129,6 +163,16 @@ def _by_id(value: Any) -> dict[Any, Any] | None:
             return None
         found[key] = element
     return found
+
+
+def made_from(base: Document | None, ours: Document, theirs: Document) -> Document:
+    """`base` with every field that the two others have: what was not there is at its default.
+
+    So what one side left at its default is no edit when both made the context, and neither is
+    a field that came with an upgrade.
+    """
+    defaults = {name: type(value)() for each in (theirs, ours) for name, value in each.items()}
+    return {**defaults, **(base or {})}
 
 
 def settle(
@@ -150,11 +194,21 @@ def settle(
     if strategy is None:
         place = next((each for each in (current, ours, theirs) if each is not None), {})
         return copy.deepcopy({**place, "data": own_data})
-    began = merge_three_way(base, ours, theirs).document if rest_applied else ours
+    began = _began(base, ours, theirs) if rest_applied else ours
     chosen = _chosen(strategy, conflict_id, base, ours, theirs, began)
     if chosen is None:
         return None
     return merge_three_way(began, current, chosen, prefer_theirs=True).document
+
+
+def _began(
+    base: Document | None, ours: Document | None, theirs: Document | None
+) -> Document | None:
+    """What became current when the conflict arose."""
+    if ours is None or theirs is None:
+        # Whatever it was made from: over an edit against a deletion the edit is kept.
+        return theirs if ours is None else ours
+    return merge_three_way(made_from(base, ours, theirs), ours, theirs).document
 
 
 def _chosen(
@@ -170,7 +224,10 @@ def _chosen(
     if strategy is Strategy.THEIRS:
         return theirs
     if strategy is Strategy.MERGE:
-        return merge_three_way(base, ours, theirs, prefer_theirs=True).document
+        if ours is None or theirs is None:
+            return theirs
+        origin = made_from(base, ours, theirs)
+        return merge_three_way(origin, ours, theirs, prefer_theirs=True).document
     kept = copy.deepcopy(began if began is not None else theirs) or {}
     data = kept.setdefault("data", {})
     both = data.get("_conflicts")

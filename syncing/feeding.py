@@ -28,13 +28,9 @@ def changes_page(
     # The changes before the head: it is then never behind what was read.
     later = owned(organization_id, Change, seq__gt=since).select_related("entry").order_by("seq")
     changes = _bounded(later[:limit])
-    feed = owned(organization_id, Feed).get()
-    if epoch not in ("", feed.epoch):
-        raise _gone(feed, "This feed is of another epoch.")
-    if not feed.floor <= since <= feed.head:
+    feed = check_place(organization_id, since, epoch, last)
+    if since < feed.floor:
         raise _gone(feed, f"The feed goes from {feed.floor} to {feed.head}.")
-    if last is not None and since and _mutation_at(organization_id, since) != last:
-        raise _gone(feed, f"Change {since} is another one here: this feed was put back.")
     for expected, (change, _) in enumerate(changes, since + 1):
         if change.seq != expected:
             raise AssertionError(f"the feed of {organization_id} has a gap before {change.seq}")
@@ -47,6 +43,21 @@ def changes_page(
         "more": reached < feed.head,
         "changes": [wire.outward(body, hub) for _, body in changes],
     }
+
+
+def check_place(organization_id: str, since: int, epoch: str, last: UUID | None) -> Feed:
+    """The organization's feed, if it is still the one that a node has read up to `since`.
+
+    Raises `Gone` for another epoch, a number beyond the head, another change than `last` there.
+    """
+    feed = owned(organization_id, Feed).get()
+    if epoch not in ("", feed.epoch):
+        raise _gone(feed, "This feed is of another epoch.")
+    if since > feed.head:
+        raise _gone(feed, f"The feed goes from {feed.floor} to {feed.head}.")
+    if last is not None and since and _mutation_at(organization_id, since) != last:
+        raise _gone(feed, f"Change {since} is another one here: this feed was put back.")
+    return feed
 
 
 def _gone(feed: Feed, sentence: str) -> Gone:
@@ -78,8 +89,8 @@ def snapshot_page(organization_id: str, hub: str, after: str, limit: int) -> Doc
 
     First the newest version of each context, from the top level down, then deletions from below
     up, then entries, delegations and conflicts. `after` is the `next` of the page before, ""
-    at first; the first page's `head` is where to follow the feed from afterwards. `next` is null
-    on the last page.
+    at first; the first page's `head` is where to follow the feed from afterwards, and `last` the
+    id of the change there. `next` is null on the last page.
     """
     stages = _stages(organization_id)
     number, seq = _place(after, len(stages))
@@ -100,6 +111,7 @@ def snapshot_page(organization_id: str, hub: str, after: str, limit: int) -> Doc
         "epoch": feed.epoch,
         "floor": feed.floor,
         "head": feed.head,
+        "last": str(last) if (last := _mutation_at(organization_id, feed.head)) else None,
         "next": f"{number}.{seq}" if number < len(stages) else None,
         "changes": [wire.outward(body, hub) for _, body in found],
     }

@@ -1,6 +1,7 @@
 """The standing pull: a long poll that is always there, one worker an organization."""
 
 import logging
+import math
 import time
 from datetime import timedelta
 
@@ -14,7 +15,8 @@ logger = logging.getLogger("contextsys.sync")
 # How long the hub holds an answer, and what more a request may take.
 WAIT_SECONDS = 5.0
 MARGIN_SECONDS = 5.0
-STRETCH_SECONDS = 10.0
+# A worker that is asked to end waits for the stretch under way.
+STRETCH_SECONDS = 5.0
 # A hub that refuses this node is asked again only now and then.
 PARKED = timedelta(seconds=30)
 COMPARE_EVERY = timedelta(seconds=60)
@@ -26,18 +28,17 @@ def follow(organization_id: str, client: CloudClient) -> bool:
     Raises `SyncError` as soon as the hub fails.
     """
     tie = link.link_of(organization_id)
-    if tie.parked and tie.parked_at and timezone.now() - tie.parked_at < PARKED:
+    if tie.parked and tie.parked_at and abs(timezone.now() - tie.parked_at) < PARKED:
         return False
     end = time.monotonic() + STRETCH_SECONDS
     began = False
     try:
-        while time.monotonic() < end:
+        while (left := end - time.monotonic()) > 0:
             if not link.claim_pull(organization_id, WAIT_SECONDS + MARGIN_SECONDS, again=began):
                 return began
             began = True
-            pulled = pull.pull_once(
-                organization_id, client, wait=WAIT_SECONDS, seconds=WAIT_SECONDS + 3.0
-            )
+            wait = min(WAIT_SECONDS, math.ceil(left))
+            pulled = pull.pull_once(organization_id, client, wait=wait, seconds=wait + 3.0)
             if not pulled.changes and not pulled.more:
                 _compare_now_and_then(organization_id, client)
     finally:
@@ -49,7 +50,7 @@ def follow(organization_id: str, client: CloudClient) -> bool:
 def _compare_now_and_then(organization_id: str, client: CloudClient) -> None:
     tie: Link = link.link_of(organization_id)
     if tie.checked_at is not None and (
-        tie.checked_cursor == tie.cursor or timezone.now() - tie.checked_at < COMPARE_EVERY
+        tie.checked_cursor == tie.cursor or abs(timezone.now() - tie.checked_at) < COMPARE_EVERY
     ):
         return
     pull.compare(organization_id, client)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db import close_old_connections, connection, connections
 from django.utils import timezone
 
+from contexts.breaker import Breaker
 from contexts.models import owned
 from syncing import journal, pull
 from syncing.client import client
@@ -27,6 +28,8 @@ class Hub:
         self._looking: Future[None] | None = None
         self._looker = ThreadPoolExecutor(1, thread_name_prefix="pre-sync")
         self._fresh_until = 0.0
+        # Not the client's: a hub that is too slow to look at can be pushed to.
+        self._breaker = Breaker()
 
     def refresh(self, organization_id: str) -> None:
         """Returns when what is here is younger than 2 s, or after 300 ms, or at once while the
@@ -34,9 +37,12 @@ class Hub:
         """
         if not journal.has_hub(organization_id) or time.monotonic() < self._fresh_until:
             return
-        if not client().breaker.allows or connection.in_atomic_block:
+        if not (self._breaker.allows and client().breaker.allows) or connection.in_atomic_block:
             return
-        synced = owned(organization_id, Link).values_list("synced_at", flat=True).first()
+        known = owned(organization_id, Link).values_list("reachable", "synced_at").first()
+        reachable, synced = known or (True, None)
+        if not reachable:
+            return
         if synced is not None:
             age = timezone.now() - synced
             if timedelta(0) <= age < timedelta(seconds=FRESH_SECONDS):
@@ -50,15 +56,15 @@ class Hub:
             looking.result(LOOK_SECONDS)
         except TimeoutError:
             # It is too slow for those who wait now; the look itself goes on.
-            client().breaker.failed()
+            self._breaker.failed()
 
     def _look(self, organization_id: str) -> None:
         try:
             close_old_connections()
-            pull.pull_once(organization_id, client(), seconds=LOOK_SECONDS, recovers=False)
+            pull.pull_once(organization_id, client(), seconds=LOOK_SECONDS, hasty=True)
             self._fresh_until = time.monotonic() + FRESH_SECONDS
         except Exception as error:
-            client().breaker.failed()
+            self._breaker.failed()
             logger.debug("no fresh look at the hub: %s", type(error).__name__)
         finally:
             connections.close_all()

@@ -5,8 +5,8 @@ from django.db import transaction
 from contexts.models import Change
 from syncing.models import Identity, JournalEntry, new_name
 
-# How many starts that never reached the hub may lie between two that did.
-REMEMBERED = 20
+# How many starts may lie between two pushes; a node that only reads may never push for long.
+REMEMBERED = 200
 
 
 def identity() -> Identity:
@@ -25,12 +25,16 @@ def start_anew() -> None:
 
 
 @transaction.atomic
-def part_from_twin() -> str:
+def part_from_twin(incarnation: str) -> str | None:
     """Takes a new name after a copy of this instance went on under the old one.
 
-    What both share keeps the old name, by which others know it. Returns the new name.
+    `incarnation` is what the hub did not know. When it is not ours any more, another process of
+    this instance started or parted meanwhile, and nothing is done. What both share keeps the old
+    name, by which others know it. Returns the new name, None when there is none.
     """
     mine = Identity.objects.select_for_update().get(pk=1)
+    if mine.incarnation != incarnation:
+        return None
     Change.objects.filter(origin_node="").update(origin_node=mine.node)
     mine.node, mine.incarnation, mine.previous = new_name(), new_name(), []
     mine.save()

@@ -181,16 +181,22 @@ class Intake:
         parent_revision = tip.revision if tip is not None else pushed.parent_revision
         next_one = replace(
             pushed,
-            operation=self._operation(ours, merge.document),
+            operation=(operation := self._operation(ours, merge.document)),
             version=version,
             parent_revision=parent_revision,
             revision=revision_of(version, parent_revision, merge.document),
             document=merge.document,
-            record=self._standing_record(),
+            record=None,
             at=pushed.at if parent_revision == pushed.parent_revision else self._made_at(),
         )
         conflict_id: UUID | None = None
         news: list[ForeignChange] = []
+        if (record := self._standing_record()) is not None:
+            if operation == pushed.operation:
+                next_one = replace(next_one, record=record)
+            else:
+                # A version that begins a life again says so, and not what else came of it.
+                news.append(conflict_records.news(next_one, record, pushed.operation))
         if merge.paths:
             conflict_id = uuid7()
             record = conflict_records.opened(

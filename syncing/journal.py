@@ -8,7 +8,7 @@ import random
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
@@ -156,10 +156,11 @@ def claim(organization_id: str, node: str, most: int = wire.MOST_ENTRIES) -> Bat
     A lane that failed on its own account is sent alone, so that it cannot fail others.
     """
     now = timezone.now()
-    free = Q(lane__lease_until=None) | Q(lane__lease_until__lt=now)
+    lane_is_free = _outside("lane__lease_until", now, LEASE) | Q(lane__lease_until=None)
+    lane_is_due = _outside("lane__next_attempt_at", now, timedelta(seconds=LONGEST_BACKOFF))
     due = (
         owned(organization_id, JournalEntry, state=State.PENDING)
-        .filter(free, lane__next_attempt_at__lte=now)
+        .filter(lane_is_free, lane_is_due)
         .select_related("lane")
         .order_by("seq")[:most]
     )
@@ -172,8 +173,8 @@ def claim(organization_id: str, node: str, most: int = wire.MOST_ENTRIES) -> Bat
     else:
         lanes = {pk: lane for pk, lane in lanes.items() if not _fails_alone(lane)}
     token = secrets.token_hex(16)
-    still_free = Lane.objects.filter(Q(lease_until=None) | Q(lease_until__lt=now), pk__in=lanes)
-    still_free.update(lease_until=now + LEASE, lease_token=token)
+    is_free = _outside("lease_until", now, LEASE) | Q(lease_until=None)
+    Lane.objects.filter(is_free, pk__in=lanes).update(lease_until=now + LEASE, lease_token=token)
     entries = list(
         owned(organization_id, JournalEntry, state=State.PENDING, lane__lease_token=token)
         .filter(lane__in=lanes)
@@ -195,6 +196,15 @@ def claim(organization_id: str, node: str, most: int = wire.MOST_ENTRIES) -> Bat
         release(batch)
         return None
     return batch
+
+
+def _outside(column: str, now: datetime, longest: timedelta) -> Q:
+    """Whether a time that was set `longest` ahead at most is over.
+
+    One much further ahead is of a clock that was put back since: nobody waits for that day. Not
+    one a little further, which another worker may have set after we read `now`.
+    """
+    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + 2 * longest})
 
 
 def _fails_alone(lane: Lane) -> bool:

@@ -144,11 +144,12 @@ def claim_pull(organization_id: str, seconds: float, *, again: bool = False) -> 
 
     `again` is for who has it already.
     """
-    now = timezone.now()
+    now, length = timezone.now(), timedelta(seconds=seconds)
     mine = owned(organization_id, Link)
     if not again:
-        mine = mine.exclude(lease_until__gt=now)
-    return bool(mine.update(lease_until=now + timedelta(seconds=seconds)))
+        # One much further ahead is of a clock that was put back since.
+        mine = mine.exclude(lease_until__gt=now, lease_until__lte=now + 2 * length)
+    return bool(mine.update(lease_until=now + length))
 
 
 def release_pull(organization_id: str) -> None:

@@ -189,6 +189,7 @@ class Peer(models.Model):
     organization_id: str
 
     class Meta:
+        verbose_name = "node"
         constraints = [models.UniqueConstraint(fields=["organization", "node"], name="unique_peer")]
 
     def __str__(self) -> str:

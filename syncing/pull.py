@@ -43,13 +43,14 @@ def pull_once(
     *,
     wait: float = 0,
     seconds: float | None = None,
-    recovers: bool = True,
+    hasty: bool = False,
 ) -> Pulled:
     """Takes the next page of the hub's feed over.
 
     The hub holds an empty answer for `wait` seconds; `seconds` bounds the whole request. When its
-    history is no longer the one we know, begins where both agree, if `recovers`. Raises
-    `SyncError`; whether the hub answers is noted.
+    history is no longer the one we know, begins where both agree. Raises `SyncError`; whether the
+    hub answers is noted. A `hasty` look leaves what takes longer, and the judgement that the hub
+    is away, to the others.
     """
     try:
         tie = link.contact(organization_id, client)
@@ -64,14 +65,15 @@ def pull_once(
             seconds=seconds,
         )
     except HubAway as error:
-        link.went(organization_id, error)
+        if not hasty:
+            link.went(organization_id, error)
         raise
     except REFUSALS as error:
         link.park(organization_id, error)
         raise
     except HistoryGone as gone:
         link.came(organization_id)
-        if not recovers:
+        if hasty:
             raise
         _recover(organization_id, client, gone)
         return Pulled(0, more=True)
@@ -183,11 +185,12 @@ def read_snapshot(organization_id: str, client: CloudClient) -> int:
     """Takes the hub's current state over and goes on behind it; returns how many changes."""
     node = identity().node
     after: str | None = ""
-    head, epoch, count = -1, "", 0
+    head, epoch, last, count = -1, "", None, 0
     while after is not None:
         page = client.snapshot(node=node, after=after, limit=PAGE)
         if head < 0:
             head, epoch = int(page["head"]), str(page["epoch"])
+            last = uuid_of(page, "last") if page.get("last") else None
         if page.get("epoch") != epoch:
             raise HistoryGone(str(page.get("epoch")), 0, 0)
         changes = _read(page, node)
@@ -202,7 +205,7 @@ def read_snapshot(organization_id: str, client: CloudClient) -> int:
         after = page["next"]
     with transaction.atomic():
         tie = owned(organization_id, Link).select_for_update().get()
-        tie.hub_epoch, tie.cursor, tie.last_mutation = epoch, head, None
+        tie.hub_epoch, tie.cursor, tie.last_mutation = epoch, head, last
         tie.synced_at = timezone.now()
         tie.save(update_fields=["hub_epoch", "cursor", "last_mutation", "synced_at"])
     return count

@@ -61,6 +61,8 @@ def push_due(organization_id: str, client: CloudClient) -> Pushed:
                     "previous": me.previous,
                     "organization": organization_id,
                     "epoch": tie.hub_epoch,
+                    "since": tie.cursor,
+                    "last": str(tie.last_mutation) if tie.last_mutation is not None else None,
                     "entries": batch.bodies,
                 }
             )
@@ -71,8 +73,10 @@ def push_due(organization_id: str, client: CloudClient) -> Pushed:
                 pushed.verdicts[Verdict.REJECTED] += 1
             most = max(1, len(batch.entries) // 2)
         except NodeCloned:
-            name = part_from_twin()
-            logger.warning("a copy of this node syncs under its name: this one goes on as %s", name)
+            if (name := part_from_twin(me.incarnation)) is not None:
+                logger.warning(
+                    "a copy of this node syncs under its name: this one goes on as %s", name
+                )
         except SyncError as error:
             _failed(organization_id, batch, error)
             pushed.failure = error

@@ -4,7 +4,7 @@ Versions are documents as the change log keeps them, with the parent's id under 
 None is a deleted context, or one that never was. Pure.
 """
 
-from syncing.conflicts import Document, Merge, merge_three_way
+from syncing.conflicts import Document, Merge, made_from, merge_three_way
 
 WHOLE = ("",)
 
@@ -20,12 +20,11 @@ def reconcile(
     parent_field: str, base: Document | None, ours: Document | None, theirs: Document | None
 ) -> Merge:
     """`merge_three_way` of versions. A context stays where the hub has it."""
-    if base is None and ours is not None and theirs is not None:
-        # Made on both sides: what one of them left at its default is no edit.
-        defaults = {name: type(value)() for name, value in ours.items() if name != parent_field}
-        merge = merge_three_way(defaults, *_fields(parent_field, ours, theirs))
-    else:
-        merge = merge_three_way(fields_of(parent_field, base), *_fields(parent_field, ours, theirs))
+    mine, other = fields_of(parent_field, ours), fields_of(parent_field, theirs)
+    origin = fields_of(parent_field, base)
+    if mine is not None and other is not None:
+        origin = made_from(origin, mine, other)
+    merge = merge_three_way(origin, mine, other)
     place = ours if ours is not None else theirs
     if merge.document is None or place is None or parent_field not in place:
         return merge
@@ -33,9 +32,3 @@ def reconcile(
     if ours is not None and theirs is not None and ours[parent_field] != theirs[parent_field]:
         paths = tuple(sorted({*paths, f"/{parent_field}"}))
     return Merge({parent_field: place[parent_field], **merge.document}, paths)
-
-
-def _fields(
-    parent_field: str, ours: Document | None, theirs: Document | None
-) -> tuple[Document | None, Document | None]:
-    return fields_of(parent_field, ours), fields_of(parent_field, theirs)

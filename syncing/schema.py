@@ -41,6 +41,7 @@ class SnapshotAnswer(serializers.Serializer[Any]):
     epoch = serializers.CharField()
     floor = serializers.IntegerField()
     head = serializers.IntegerField()
+    last = serializers.UUIDField(allow_null=True)
     next = serializers.CharField(allow_null=True)
     changes = serializers.ListField(child=serializers.DictField())
 
@@ -52,6 +53,8 @@ class PushBody(serializers.Serializer[Any]):
     previous = serializers.ListField(child=serializers.CharField(), required=False)
     organization = serializers.CharField(required=False)
     epoch = serializers.CharField(required=False)
+    since = serializers.IntegerField(required=False, min_value=0, max_value=LARGEST_SEQ)
+    last = serializers.UUIDField(required=False, allow_null=True)
     entries = serializers.ListField(child=serializers.DictField(), max_length=wire.MOST_ENTRIES)
 
 

@@ -7,9 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from contexts import services
-from contexts.access import Caller
+from contexts.access import Caller, require_deletion
 from contexts.changes import announce
-from contexts.errors import AlreadyDecided, Invalid, NotFound
+from contexts.errors import AlreadyDecided, Invalid, NotFound, RevisionMismatch
 from contexts.levels import LEVELS, Document, Level
 from contexts.models import Change, Context, owned, versions
 from contexts.queries import timestamp
@@ -68,8 +68,10 @@ def resolve(
 ) -> Context | Change:
     """Settles an open conflict by `strategy`, or with `data` as the context's data.
 
-    Returns the context, or when it is gone now its last version. Raises `NotFound`,
-    `AlreadyDecided`, `RevisionMismatch`, `HasChildren`, and what an edit raises.
+    `precondition` gets the revision of the context, "" for one that is gone. Returns the context,
+    or when it is gone now its last version. Raises `NotFound`, `AlreadyDecided`,
+    `RevisionMismatch`, `HasChildren`, `Forbidden` for a deletion that is not the caller's to make,
+    and what an edit raises.
     """
     known = owned(caller.organization_id, Conflict, conflict_id=conflict_id).first()
     if known is None:
@@ -82,6 +84,8 @@ def resolve(
         raise AlreadyDecided(f"This conflict was settled already ({conflict.strategy}).")
     if row is not None:
         services.check_revision(row, precondition)
+    elif precondition is not None and not precondition(""):
+        raise RevisionMismatch("The context is deleted.")
     fields = outcome(conflict, strategy, level.values(row) if row is not None else None, data)
     conflict.status, conflict.strategy = Conflict.Status.RESOLVED, strategy or OWN
     conflict.resolved_by, conflict.resolved_at = caller.name, timezone.now()
@@ -96,6 +100,7 @@ def resolve(
             record=record,
         )
     if row is not None:
+        require_deletion(caller, level)
         services.delete(caller, level, conflict.context_id)
     made = None
     if row is None and fields is not None:

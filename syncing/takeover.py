@@ -157,8 +157,8 @@ class Takeover:
         tip = self.adoption.standing.tips.get(key)
         # What the hub will count when it has our edits, so that its own version is never lower.
         version = max(tip.version if tip is not None else 1, upstream.version + len(edits))
-        # Its parent is no version that anyone has.
-        parent_revision = revision_of(version - 1, upstream.revision, None)
+        # Its parent is no version that anyone can have.
+        parent_revision = revision_of(version - 1, wire.PROVISIONAL + upstream.revision, None)
         self.adoption.rebase(
             ForeignChange(
                 level=level,

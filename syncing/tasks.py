@@ -1,36 +1,33 @@
 """What Celery does for a node. Tasks may run twice and at once: leases keep them apart."""
 
-import logging
-import threading
+from contextlib import suppress
 
 from celery import shared_task
 from django.conf import settings
+from kombu.exceptions import OperationalError
 
 from syncing import following, journal, link
 from syncing.client import client
 from syncing.errors import SyncError
+from syncing.nudging import Nudger
 from syncing.push import push_due
 
-logger = logging.getLogger("contextsys.sync")
-_asked = threading.Event()
+
+def _ask(organization_id: str) -> None:
+    push_journal.apply_async((organization_id,), retry=False, expires=60)
+
+
+_nudger = Nudger(_ask)
 
 
 def nudge(organization_id: str) -> None:
     """Asks for a push right after a commit. It may get lost: the sweep does without."""
-    if _asked.is_set():
-        return
-    _asked.set()
-    try:
-        push_journal.apply_async((organization_id,), retry=False, expires=60)
-    except Exception as error:
-        _asked.clear()
-        logger.warning("the broker does not answer (%s): the sweep will push", type(error).__name__)
+    _nudger.nudge(organization_id)
 
 
 @shared_task
 def push_journal(organization_id: str) -> None:
     """Sends what is due of an organization's journal."""
-    _asked.clear()
     if journal.has_hub(organization_id) and client().breaker.allows:
         push_due(organization_id, client())
 
@@ -57,4 +54,6 @@ def follow_hub() -> None:
     except SyncError:
         return
     if followed:
-        follow_hub.apply_async(retry=False, expires=60)
+        # Without a broker beat asks for the next one when there is one again.
+        with suppress(OperationalError):
+            follow_hub.apply_async(retry=False, expires=60)

@@ -11,10 +11,11 @@ from rest_framework.request import Request
 from contexts import access, documents, queries, requests
 from contexts.errors import ContextError, Invalid, MalformedBody, NotFound
 from contexts.history import present_version
-from contexts.levels import LEVELS
+from contexts.levels import LEVELS, Document
 from contexts.models import Change, Feed, Role, owned
 from contexts.serializers import Choice, JSONObject, Strict, parsed
 from contexts.services import document_limit
+from contexts.services.members import uuid_of
 from contexts.views.base import ApiView, write
 from contexts.views.errors import json_answer
 from contexts.views.feed import LARGEST_SEQ, LONGEST_WAIT
@@ -40,11 +41,6 @@ class OrganizationMismatch(ContextError):
 class BatchTooLarge(ContextError):
     code = "batch_too_large"
     status = 413
-
-
-class EpochGone(ContextError):
-    code = "gone"
-    status = 410
 
 
 class SyncView(ApiView):
@@ -139,14 +135,7 @@ class PushView(SyncView):
                 f"This key is of the organization {self.organization_id}.",
                 organization=self.organization_id,
             )
-        feed = owned(self.organization_id, Feed).get()
-        if pushed.get("epoch", feed.epoch) != feed.epoch:
-            raise EpochGone(
-                "The feed of this hub is of another epoch.",
-                epoch=feed.epoch,
-                floor=feed.floor,
-                head=feed.head,
-            )
+        feeding.check_place(self.organization_id, *_place(pushed))
         node, entries = pushed.get("node"), pushed.get("entries")
         if not isinstance(node, str) or _NAME.fullmatch(node) is None:
             raise Invalid({"node": ["This is no name of a node."]})
@@ -157,14 +146,19 @@ class PushView(SyncView):
         return node, entries
 
 
+def _place(pushed: Document) -> tuple[int, str, UUID | None]:
+    """How far a node that pushes has read: since, epoch, last; all of them may be left out."""
+    since, epoch, last = pushed.get("since", 0), pushed.get("epoch", ""), pushed.get("last")
+    if type(since) is not int or not 0 <= since <= LARGEST_SEQ:
+        raise Invalid({"since": ["This must be a number of the feed."]})
+    if not isinstance(epoch, str):
+        raise Invalid({"epoch": ["This must be a text."]})
+    return since, epoch, uuid_of(pushed, "last") if last is not None else None
+
+
 def _uuid(request: Request, name: str) -> UUID | None:
     text = request.query_params.get(name)
-    if not text:
-        return None
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Invalid({name: ["This must be a UUID."]}) from None
+    return uuid_of({name: text}, name) if text else None
 
 
 class ConflictsView(ApiView):

@@ -15,4 +15,9 @@ class Migration(migrations.Migration):
             name='from_hub',
             field=models.BooleanField(default=False),
         ),
+        migrations.AddField(
+            model_name='change',
+            name='born_at',
+            field=models.DateTimeField(null=True),
+        ),
     ]

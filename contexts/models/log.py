@@ -80,7 +80,8 @@ class Change(models.Model):
     for a change that made no version, and once compacted. `record` is the body of what is no
     document (a delegation, a conflict). `from_hub`: came from this node's hub, or was made of
     what came, so there is nothing in it to push. A version that the hub made another one of is
-    withdrawn in the end: it makes no version any more, its row stays in the feed.
+    withdrawn in the end: it makes no version any more, its row stays in the feed. `born_at`: when
+    the context's life began, for a version that came without those before it.
     """
 
     class Operation(models.TextChoices):
@@ -107,6 +108,7 @@ class Change(models.Model):
     origin_node = models.CharField(max_length=64, blank=True)
     mutation_id = models.UUIDField(default=uuid7)
     from_hub = models.BooleanField(default=False)
+    born_at = models.DateTimeField(null=True)
     at = models.DateTimeField(default=timezone.now)
 
     organization_id: str

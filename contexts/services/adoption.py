@@ -150,10 +150,12 @@ class Adoption:
         mine.filter(mutation_id=foreign.mutation_id).update(mutation_id=uuid7())
 
     def _take_identity(self, foreign: ForeignChange, same: Change) -> None:
-        """The same version was made here and there: the hub's author and time are everybody's."""
+        """The same version was made here and there: the hub's account of it is everybody's."""
         owned(self.organization_id, Change, pk=same.pk).update(
             origin_node=foreign.origin_node,
             mutation_id=foreign.mutation_id,
+            operation=foreign.operation,
+            record=redacted(foreign.record),
             actor=foreign.actor,
             at=foreign.at,
         )
@@ -217,7 +219,8 @@ class Adoption:
             row = level.model(**names)
             level.assign(row, level.checked({}))
             self.standing.rows[foreign.key] = row
-        if is_new or not follows or foreign.operation == Change.Operation.CREATED:
+        begins = foreign.operation == Change.Operation.CREATED or foreign.created_at is not None
+        if is_new or not follows or begins:
             row.created_at = foreign.created_at or self.standing.born(foreign, self.changes)
         if parent is not None:
             row.parent = parent  # type: ignore[attr-defined]
@@ -244,7 +247,8 @@ class Adoption:
             return getattr(row, "parent", None)
         key = level.name, foreign.named_parent_id
         parent, tip = self.standing.row(key), self.standing.tips.get(key)
-        if parent is None and (tip is None or tip.deleted):
+        # The log may tell of a version that the hub has and that has no row here: no trace either.
+        if parent is None and (self._from_hub or tip is None or tip.deleted):
             raise ParentMissing(foreign.level.parent_field)
         return parent
 
@@ -283,6 +287,7 @@ class Adoption:
             origin_node=foreign.origin_node,
             mutation_id=foreign.mutation_id,
             from_hub=self._from_hub,
+            born_at=foreign.created_at,
             at=foreign.at,
         )
         self.changes.append(change)

@@ -130,6 +130,7 @@ def is_compacted(change: "Change | ForeignChange") -> bool:
 def write(change: Change) -> Document:
     """The JSON of a logged change, its entry loaded; `read` gives the same change back."""
     entry = change.entry
+    born = {"created_at": timestamp(change.born_at)} if change.born_at is not None else {}
     return {
         "level": change.level,
         "context_id": change.context_id,
@@ -145,6 +146,7 @@ def write(change: Change) -> Document:
         "origin_node": change.origin_node,
         "mutation_id": str(change.mutation_id),
         "at": timestamp(change.at),
+        **born,
     }
 
 
@@ -230,6 +232,7 @@ def of(change: Change) -> ForeignChange:
         origin_node=change.origin_node,
         mutation_id=change.mutation_id,
         at=change.at,
+        created_at=change.born_at,
     )
 
 

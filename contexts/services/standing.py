@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from contexts.errors import IdTaken
 from contexts.levels import LEVELS
@@ -155,33 +155,36 @@ class Standing:
         """
         if foreign.operation == Operation.CREATED:
             return foreign.at
-        logged = self.versions(foreign.level.name).filter(
-            context_id=foreign.context_id,
-            operation=Operation.CREATED,
-            version__lte=foreign.version,
-        )
-        births = list(logged.order_by("version", "seq"))
+        births = list(self._births(foreign.key, foreign.version))
         births += [
             change
             for change in unsaved
             if (change.level, change.context_id) == foreign.key
-            and change.operation == Operation.CREATED
+            and (change.operation == Operation.CREATED or change.born_at is not None)
             and change.version <= foreign.version
         ]
         newest = max(enumerate(births), key=lambda at: (at[1].version, at[0]), default=None)
-        return newest[1].at if newest is not None else foreign.at
+        return _birth(newest[1]) if newest is not None else foreign.at
 
     def birth(self, key: Key, version: int) -> datetime | None:
         """When the life that a version belongs to began, as far as the log still tells."""
+        newest = self._births(key, version).last()
+        return _birth(newest) if newest is not None else None
+
+    def _births(self, key: Key, version: int) -> QuerySet[Change]:
+        """The versions up to `version` that tell when a life of the context began, oldest first."""
         level, context_id = key
-        logged = self.versions(level).filter(
-            context_id=context_id, operation=Operation.CREATED, version__lte=version
-        )
-        return logged.order_by("-version", "-seq").values_list("at", flat=True).first()
+        begins = Q(operation=Operation.CREATED) | Q(born_at__isnull=False)
+        logged = self.versions(level).filter(begins, context_id=context_id, version__lte=version)
+        return logged.defer("document", "record").order_by("version", "seq")
 
     def _refuse_other(self, owner: object) -> None:
         if owner != self.organization_id:
             raise IdTaken("Another organization of this instance has this already.")
+
+
+def _birth(change: Change) -> datetime:
+    return change.born_at or change.at
 
 
 def _named(foreigns: Sequence[ForeignChange]) -> set[Key]:

@@ -93,6 +93,9 @@ class Migration(migrations.Migration):
                 ('seen_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('organization', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contexts.globalcontext', to_field='context_id')),
             ],
+            options={
+                'verbose_name': 'node',
+            },
         ),
         migrations.CreateModel(
             name='Receipt',

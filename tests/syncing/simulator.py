@@ -365,7 +365,13 @@ class World:
         return twin
 
     def raise_floor(self) -> None:
-        """The hub forgets all superseded documents."""
+        """The hub forgets all superseded documents, and what they held with them."""
+        kept = self._kept()
+        self.acknowledged = [
+            (level, context_id, value)
+            for level, context_id, value in self.acknowledged
+            if value not in kept.get((level, context_id), "")
+        ]
         with self.acting(self.hub):
             feed = owned(ORGANIZATION, Feed)
             feed.update(floor=feed.get().head)
@@ -556,9 +562,8 @@ class Wire:
             hub = identity().node
             caller = Caller(ORGANIZATION, self.node.name, Role.ADMIN)
             peers.recognize(caller, pushed["node"], pushed["incarnation"], pushed["previous"])
-            feed = owned(ORGANIZATION, Feed).get()
-            if pushed["epoch"] != feed.epoch:
-                raise Gone("Another epoch.", epoch=feed.epoch, floor=feed.floor, head=feed.head)
+            last = UUID(pushed["last"]) if pushed["last"] else None
+            feeding.check_place(ORGANIZATION, pushed["since"], pushed["epoch"], last)
             results = receive(caller, pushed["node"], hub, pushed["entries"])
             return {"results": results}
 
