@@ -15,8 +15,6 @@ from celery.worker import WorkController, state
 from contextsys.celery import app
 
 logger = logging.getLogger("contextsys.embedded")
-# One follows the hub, one pushes to it, the others are for what comes now and then.
-CONCURRENCY = 4
 # How long beat may sleep at once, so how long ending it can take.
 BEAT_SLEEP_SECONDS = 1
 RESTART_SECONDS = 2.0
@@ -64,7 +62,6 @@ class EmbeddedCelery:
             app=app,
             hostname="embedded",
             pool_cls="threads",
-            concurrency=CONCURRENCY,
             without_mingle=True,
             without_gossip=True,
             without_heartbeat=True,

@@ -7,6 +7,7 @@ pending edits is never ahead of the hub's.
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from contexts import access, services
@@ -70,10 +71,24 @@ class Intake:
         `MutationReused` for anything else under its id.
         """
         known = self._known()
-        if known is None or (self.pushed.makes_version and known.revision != self.pushed.revision):
+        if known is None or not self._is(known):
             raise MutationReused("This mutation id came with another entry before.")
         told = _told_by(receipt)
         return {**told, "verdict": Verdict.APPLIED, "seq": known.seq, "revision": known.revision}
+
+    def _is(self, known: Change) -> bool:
+        """Whether the log's change is the one that the entry tells of, whatever came of it."""
+        pushed, mine = self.pushed, known.entry
+        told = known.level, known.context_id, known.makes_version
+        if told != (*pushed.key, pushed.makes_version):
+            return False
+        if pushed.makes_version:
+            return known.revision == pushed.revision
+        if mine is not None and pushed.entry is not None:
+            theirs = pushed.entry.entry_id, redacted(pushed.entry.content)
+            return bool((mine.entry_id, mine.content) == theirs)
+        of_one_kind = known.operation == pushed.operation
+        return of_one_kind and bool(_id_of(known.record) == _id_of(pushed.record))
 
     def _check_role(self) -> None:
         if self.pushed.is_deletion:
@@ -150,6 +165,8 @@ class Intake:
     def _fits(self) -> bool:
         """Whether the edit can become the next version as it is."""
         pushed = self.pushed
+        if pushed.redacted:
+            return False
         if self._standing_record() != pushed.record:
             return False
         if pushed.is_deletion:
@@ -285,6 +302,10 @@ class Intake:
         )
         receipt.save(force_insert=True)
         return _told_by(receipt)
+
+
+def _id_of(record: Document | None) -> Any:
+    return record.get("id") if record is not None else None
 
 
 def _told_by(receipt: Receipt) -> Document:

@@ -26,6 +26,8 @@ from contexts.services.rows import document_limit
 
 Operation = Change.Operation
 Key = tuple[str, str]
+# What redaction leaves where a secret was.
+MARK = b"[redacted:"
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,17 @@ def is_compacted(change: "Change | ForeignChange") -> bool:
     return (
         change.makes_version and change.document is None and change.operation != Operation.DELETED
     )
+
+
+def lost_a_secret(change: Change, written: bytes) -> bool:
+    """Whether a version's document lost a secret after its revision was hashed.
+
+    `written` is JSON with the document in it: only one with a mark needs to be hashed again.
+    """
+    if MARK not in written or change.document is None or not change.makes_version:
+        return False
+    hashed = documents.revision_of(change.version, change.parent_revision, change.document)
+    return hashed != change.revision
 
 
 def write(change: Change) -> Document:
