@@ -12,6 +12,7 @@ from collections.abc import Callable
 from celery.beat import Service
 from celery.worker import WorkController, state
 
+from contextsys.beat import Scheduler
 from contextsys.celery import app
 
 logger = logging.getLogger("contextsys.embedded")
@@ -69,6 +70,6 @@ class EmbeddedCelery:
         worker.start()
 
     def _tick(self) -> None:
-        self._beat = Service(app, max_interval=BEAT_SLEEP_SECONDS)
+        self._beat = Service(app, max_interval=BEAT_SLEEP_SECONDS, scheduler_cls=Scheduler)
         if not self._stopping.is_set():
             self._beat.start(embedded_process=False)

@@ -133,6 +133,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Of no effect on tasks that are acknowledged at once, as ours are; unset, it warns.
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BEAT_SCHEDULER = "contextsys.beat:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(CONTEXTSYS_HOME / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "expire idempotency records": {
@@ -142,9 +143,10 @@ CELERY_BEAT_SCHEDULE = {
     "compact history": {"task": "contexts.tasks.compact_history", "schedule": 24 * 3600.0},
 }
 if CONTEXTSYS_CLOUD_URL:
-    # One that could not begin before the next one is due need not run at all.
+    # What piled up while there was no worker need not all run. By the clock of the worker, which
+    # may be another machine's: a minute is more than clocks that are kept right are apart.
     CELERY_BEAT_SCHEDULE |= {
-        name: {"task": task, "schedule": 2.0, "options": {"expires": 4.0}}
+        name: {"task": task, "schedule": 2.0, "options": {"expires": 60.0}}
         for name, task in (
             ("sweep the journal", "syncing.tasks.sweep_journal"),
             ("follow the hub", "syncing.tasks.follow_hub"),

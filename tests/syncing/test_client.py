@@ -29,7 +29,8 @@ from django.test import override_settings
 
 from contexts import breaker
 from syncing import client as cloud
-from syncing.client import CloudClient, is_key, is_loopback, secure
+from syncing.addresses import is_key, is_loopback, secure
+from syncing.client import CloudClient
 from syncing.errors import HubAway, HubFailed, HubRefused, OrganizationMismatch, SyncError
 from tests.syncing.hubs import KEY, Answer, Asked, Listening, ScriptedHub, always, away, listening
 from tests.system.threads import failures, together

@@ -153,6 +153,7 @@ def test_a_verdict_that_comes_after_the_feed_has_told_settles_at_once(
         hub.take(body)
     journal.release(entries[0])
     make(owner, "p3")
+
     # The page with p1 and p2 is stored while the push of all three is under way.
     def pull_meanwhile(asked: Asked) -> None:
         if asked.path == "push/":

@@ -136,7 +136,7 @@ def redis(stack: contextlib.ExitStack) -> PrivateRedis:
 
 def forget_queue() -> None:
     with kombu.Connection(RABBITMQ) as connection:
-        kombu.Queue(QUEUE, channel=connection).delete()
+        kombu.Queue(QUEUE, channel=connection.default_channel).delete()
 
 
 @pytest.fixture(params=["redis", "rabbitmq"] if RABBITMQ else ["redis"])
