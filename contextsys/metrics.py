@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
+from django.conf import settings
 from django.db import transaction
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -25,6 +26,7 @@ from rest_framework.views import APIView
 from contexts import cache
 from contexts.access import Caller
 from contexts.models import Change, Feed, owned
+from syncing.status import journal_health, sync_health
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 RESOLVED_ROUTE = "-resolved"
@@ -83,6 +85,25 @@ def _count(made: Iterable[tuple[str, str]]) -> None:
         writes.labels(level, operation).inc()
 
 
+def add_sync(told: CollectorRegistry, organization_id: str) -> None:
+    """Adds how this node stands with its hub, when it has one."""
+    sync, journal = sync_health(), journal_health()
+    if sync["status"] == "disabled":
+        return
+    for name, words, value in (
+        ("journal_pending", "Changes that wait for the hub.", journal["pending"]),
+        ("journal_dead", "Changes that the hub refused.", journal["dead"]),
+        (
+            "journal_oldest_pending_seconds",
+            "How long the oldest pending change waits for the hub.",
+            journal["oldest_pending_seconds"],
+        ),
+        ("hub_answers", "1 when the hub answers and takes this node.", sync["hub"] == "answers"),
+    ):
+        gauge = Gauge(f"contextsys_{name}", words, ["organization"], registry=told)
+        gauge.labels(organization_id).set(value)
+
+
 class PlainText(BaseRenderer):
     media_type = "text/plain"
     format = "txt"
@@ -102,7 +123,7 @@ class AlwaysPlain(BaseContentNegotiation):
 
 @extend_schema(exclude=True)
 class MetricsView(APIView):
-    """`/metrics`. The feeds' heads are the caller's organization's, all for instance admins."""
+    """`/metrics`. Of feeds and sync the caller's organization's, all for instance admins."""
 
     renderer_classes = [PlainText]
     content_negotiation_class = AlwaysPlain
@@ -120,6 +141,9 @@ class MetricsView(APIView):
         )
         for feed in feeds.order_by("organization_id"):
             head.labels(feed.organization_id).set(feed.head)
+        organization_id: str = settings.CONTEXTSYS_ORGANIZATION
+        if everywhere or caller.organization_id == organization_id:
+            add_sync(heads, organization_id)
         return HttpResponse(
             generate_latest(registry) + generate_latest(heads), content_type=CONTENT_TYPE_LATEST
         )

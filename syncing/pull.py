@@ -30,7 +30,7 @@ ATTEMPTS = 5
 
 @dataclass(frozen=True)
 class Pulled:
-    """What one look brought: how many changes, and whether there are more."""
+    """What one look brought: how many changes of others, and whether there are more."""
 
     changes: int
     more: bool
@@ -85,7 +85,8 @@ def _pull(
         raise HubFailed(200, "The hub's answer is of another epoch than was asked for.")
     changes = _read(page, node)
     stored = _store(organization_id, tie, page, changes)
-    return Pulled(len(changes) if stored else 0, bool(page.get("more")) or not stored)
+    others = sum(1 for change in changes if change.origin_node)
+    return Pulled(others if stored else 0, bool(page.get("more")) or not stored)
 
 
 def _read(page: Document, node: str) -> list[ForeignChange]:

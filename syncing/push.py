@@ -131,6 +131,8 @@ def _judged(organization_id: str, batch: Batch, answer: Document) -> Counter[str
     told_already: list[int] = []
     for entry, body in zip(batch.entries, batch.bodies, strict=True):
         result = told.get(body["mutation_id"], {})
+        if result.get("code") == wire.BUSY:
+            continue
         verdict = _verdict(result)
         counts[verdict] += 1
         if verdict in wire.TAKEN_IN:

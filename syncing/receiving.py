@@ -1,6 +1,7 @@
 """The hub's side of a push: each entry judged in a transaction of its own (DESIGN §4)."""
 
 import logging
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -20,19 +21,25 @@ from syncing.wire import Verdict
 
 logger = logging.getLogger("contextsys.sync")
 ATTEMPTS = 5
+# A node waits ten seconds, then sends the same again while we would still be at it.
+BUSY_SECONDS = 4.0
 
 
 def receive(caller: Caller, node: str, hub: str, entries: list[Any]) -> list[Document]:
     """Takes the entries of `node` in, in their order; a result with a verdict for each.
 
     `hub` is this instance's own name. What follows an entry that has to come again waits for it,
-    in the same context. Raises only what a database that does not answer raises.
+    in the same context; what there is no time for may come again at once. Raises only what a
+    database that does not answer raises.
     """
     results: list[Document] = []
+    end = time.monotonic() + BUSY_SECONDS
     stopped: set[tuple[str, str]] = set()
     for entry in entries:
         lane = _lane_of(entry)
-        if lane in stopped:
+        if results and time.monotonic() > end:
+            result = {**_nothing_of(entry), "verdict": Verdict.RETRY, "code": wire.BUSY}
+        elif lane in stopped:
             result = {**_nothing_of(entry), "verdict": Verdict.RETRY, "code": "waits_for_earlier"}
         else:
             result = _judge(caller, node, hub, entry)

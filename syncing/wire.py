@@ -12,6 +12,8 @@ MOST_ENTRIES = 100
 BATCH_BYTES = 2**20
 # What a page of changes may have in bytes before it ends early; one change may have more.
 PAGE_BYTES = 4 * 2**20
+# The code of entries that a hub had no time for in this push: they may come again at once.
+BUSY = "busy"
 # The origin of what a node made of the hub's changes and its own: of no meaning elsewhere.
 PROVISIONAL = "~"
 

@@ -17,7 +17,9 @@ from tests.faults.ledger import Ledger, Writer, settled
 from tests.faults.services import PrivatePostgres, PrivateRedis, Service
 
 pytestmark = pytest.mark.xdist_group("kills")
-WITH_SERVICES = os.environ.get("DATABASE_URL", "").startswith("postgres")
+WITH_SERVICES = "REDIS_URL" in os.environ and os.environ.get("DATABASE_URL", "").startswith(
+    "postgres"
+)
 CONVERGED_SECONDS = 30
 WRITERS = 3
 

@@ -172,3 +172,30 @@ def test_a_version_that_two_nodes_made_alike_is_one(hub: Hub, node: Node, other_
     first, second = applied(hub), applied(hub)
     assert node.judged(first)["seq"] == other_node.judged(second)["seq"]
     assert [each["version"] for each in hub.history("task", "t1")] == [2, 1]
+
+
+@each_case
+def test_a_copy_under_a_name_of_its_own_is_told_what_became_of_what_it_shares(
+    hub: Hub, node: Node, prepare: Prepare, verdict: str
+) -> None:
+    """What both made before they parted keeps the old name, and may have come before."""
+    pushed = prepare(hub)
+    first = node.judged(pushed)
+    after = hub.status()
+    copy = Node(node.client, "node-1-copy")
+    told = copy.judged({**pushed, "origin_node": node.name})
+    assert told["verdict"] in ("applied", "merged")
+    assert (told["seq"], told["revision"]) == (first["seq"], first["revision"])
+    assert hub.status() == after
+
+
+def test_a_hub_knows_its_own_changes_when_a_node_offers_them(hub: Hub, node: Node) -> None:
+    """As after it was put back: nodes offer all they have, its own changes too."""
+    hub.edit("task", "t1", data={"a": 2})
+    hub.client.post("/api/v1/contexts/task/t1/progress/", {"content": "x"}, format="json")
+    after = hub.status()
+    for change in hub.feed()["changes"]:
+        offered = {**change, "base_revision": change["parent_revision"]}
+        told = node.judged(offered)
+        assert (told["verdict"], told["seq"]) == ("applied", change["seq"])
+    assert hub.status() == after
