@@ -91,7 +91,10 @@ def database(home: Path) -> dict[str, Any]:
         raise ImproperlyConfigured("DATABASE_URL cannot be read as a database address.") from None
     options: dict[str, Any] = settings.setdefault("OPTIONS", {})
     if address.startswith("postgres"):
-        options.setdefault("pool", {"min_size": 1, "max_size": 16, "timeout": 5})
+        # After a second without the database it is asked anew by whoever needs it; the pool's own
+        # pauses would double, and outlast the time that it was away.
+        pool = {"min_size": 1, "max_size": 16, "timeout": 5, "reconnect_timeout": 1}
+        options.setdefault("pool", pool)
         settings["CONN_MAX_AGE"] = 0
     else:
         options |= {

@@ -20,6 +20,7 @@ from contexts.changes import Author
 from contexts.levels import GLOBAL
 from contexts.models import Agent, GlobalContext, Membership, Role
 from syncing.identity import start_anew
+from syncing.link import free_leases
 
 ADMIN = "admin"
 FIRST_AGENT = "first-agent"
@@ -38,6 +39,8 @@ def prepare() -> tuple[int, dict[str, str]]:
     with _alone():
         applied, credentials = migrate(), make_credentials()
         start_anew()
+        if settings.CONTEXTSYS_EMBEDDED_CELERY:
+            free_leases()
         return applied, credentials
 
 

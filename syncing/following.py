@@ -31,14 +31,16 @@ def follow(organization_id: str, client: CloudClient) -> bool:
     if tie.parked and tie.parked_at and abs(timezone.now() - tie.parked_at) < PARKED:
         return False
     end = time.monotonic() + STRETCH_SECONDS
-    began = False
+    # One that did not answer is not let wait: what waits for it goes the moment it is back.
+    answers, began = tie.reachable and not tie.parked, False
     try:
         while (left := end - time.monotonic()) > 0:
             if not link.claim_pull(organization_id, WAIT_SECONDS + MARGIN_SECONDS, again=began):
                 return began
             began = True
-            wait = min(WAIT_SECONDS, math.ceil(left))
+            wait = min(WAIT_SECONDS, math.ceil(left)) if answers else 0
             pulled = pull.pull_once(organization_id, client, wait=wait, seconds=wait + 3.0)
+            answers = True
             if not pulled.changes and not pulled.more:
                 _compare_now_and_then(organization_id, client)
     finally:

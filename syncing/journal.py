@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from contexts.documents import to_json
@@ -21,7 +21,7 @@ from contexts.levels import Document
 from contexts.models import Change, owned
 from contexts.services import foreign
 from syncing import wire
-from syncing.models import JournalEntry, Lane, Link
+from syncing.models import JournalEntry, Lane, Link, unsettled
 
 State = JournalEntry.State
 Key = tuple[str, str]
@@ -280,12 +280,11 @@ def retry_dead(organization_id: str, pks: Iterable[int] | None = None) -> int:
 
 def first_needed(organization_id: str) -> int | None:
     """Up to which number nothing is needed any more to push or rebase; None: nothing is at all."""
-    entry = (
-        owned(organization_id, JournalEntry).exclude(state=State.SETTLED).order_by("seq").first()
-    )
-    if entry is None:
-        return None
-    # The version it edits is the base of every merge.
-    of_context = owned(organization_id, Change, revision=entry.change.parent_revision)
-    base = of_context.filter(level=entry.lane.level, context_id=entry.lane.context_id).first()
-    return min(entry.seq, base.seq if base is not None else entry.seq) - 1
+    # The versions that were edited are the bases of every merge.
+    of_context = {"level": OuterRef("lane__level"), "context_id": OuterRef("lane__context_id")}
+    bases = owned(organization_id, Change, makes_version=True, **of_context)
+    base = bases.filter(revision=OuterRef("change__parent_revision")).values("seq")[:1]
+    told = unsettled(organization_id).annotate(base=Subquery(base))
+    found = told.aggregate(first=Min("seq"), lowest=Min("base"))
+    needed = [number for number in (found["first"], found["lowest"]) if number is not None]
+    return min(needed) - 1 if needed else None

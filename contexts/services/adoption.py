@@ -93,8 +93,10 @@ class Adoption:
             return False
         if all(change is not each for each in self.changes):
             # The log told of it when it could not be placed: once more, for who listens now.
+            happened = Change.Operation.CREATED if row is None else Change.Operation.UPDATED
             news = replace(
                 foreign,
+                operation=foreign.operation if foreign.is_deletion else happened,
                 mutation_id=uuid7(),
                 origin_node="",
                 makes_version=False,

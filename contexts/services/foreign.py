@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from contexts import documents
-from contexts.errors import DocumentTooLarge, Invalid
+from contexts.errors import Invalid
 from contexts.levels import LEVELS, Document, Level
 from contexts.models import Change, Delegation, Entry
 from contexts.queries import timestamp
@@ -23,7 +23,7 @@ from contexts.services.members import (
     uuid_of,
     version_of,
 )
-from contexts.services.rows import document_limit
+from contexts.services.rows import refuse_too_large
 
 Operation = Change.Operation
 Key = tuple[str, str]
@@ -112,8 +112,7 @@ class ForeignChange:
         `DocumentTooLarge` and `Invalid` for what a writer here might not write either.
         """
         if self.document is not None:
-            if len(documents.to_json(self.document)) > (limit := document_limit()):
-                raise DocumentTooLarge(f"The document is larger than {limit} bytes.")
+            refuse_too_large(self.document)
             _ = self.values
         if not self.makes_version or is_compacted(self) or self.redacted:
             return

@@ -336,7 +336,7 @@ def test_lines_that_are_no_json_and_documents_too_large_are_refused(
         with pytest.raises(CommandError, match=r"Line 3: "):
             import_text("".join([*lines[:2], bad, *lines[3:]]), tmp_path)
     settings.CONTEXTSYS_MAX_DOCUMENT_BYTES = 900
-    with pytest.raises(CommandError, match=r"Line 5: The document is larger than 900 bytes"):
+    with pytest.raises(CommandError, match=r"Line 5: The document would be larger than 900 bytes"):
         import_text("".join(lines), tmp_path)
 
 

@@ -31,10 +31,20 @@ class Site(Instance):
         self.folder.mkdir()
         super().__init__(self.folder / "home", database_url, environment)
         self.name = name
-        self.proxy: Proxy | None = None
+        self._proxy: Proxy | None = None
         self._port = 0
         self._celery: dict[str, subprocess.Popen[bytes]] = {}
         self._groups: list[int] = []
+
+    def reached_by(self, proxy: Proxy) -> None:
+        """Makes `proxy` the way to the hub; it ends with the site."""
+        self._proxy = proxy
+
+    @property
+    def proxy(self) -> Proxy:
+        """The way to the hub, of a node."""
+        assert self._proxy is not None, f"{self.name} has no hub"
+        return self._proxy
 
     def start(self, *arguments: str) -> None:
         """Runs `serve`, at first on a free port, then on that one again."""
@@ -79,8 +89,8 @@ class Site(Instance):
             # What a killed worker had forked.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(group, signal.SIGKILL)
-        if self.proxy is not None:
-            self.proxy.close()
+        if self._proxy is not None:
+            self._proxy.close()
 
     def client(self, key: str | None = None) -> httpx.Client:
         """Like an `Instance`'s, without the certificates that take long to load."""
@@ -163,7 +173,7 @@ class Cluster:
         node = Site(
             name, self.folder, database_url or self._new_database(), {**told, **environment}
         )
-        node.proxy = proxy
+        node.reached_by(proxy)
         self.nodes.append(node)
         return node
 

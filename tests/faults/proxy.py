@@ -27,7 +27,7 @@ class Proxy:
         self._target = target
         self._open: set[Link] = set()
         self._failures: list[str] = []
-        self.failed = 0
+        self.pushes = self.failed = 0
         self.refuses = False
         self.delay = 0.0
         self._loop = asyncio.new_event_loop()
@@ -119,6 +119,7 @@ class Proxy:
 
     def take_failure(self) -> str:
         """How the push that has just begun must fail; "" when it need not."""
+        self.pushes += 1
         if not self._failures:
             return ""
         self.failed += 1

@@ -101,7 +101,6 @@ def test_what_reaches_the_hub_first_stays_whatever_its_clock_says(
     until("both have the task", lambda: early.has(task) and late.has(task), 10)
     clocks.set(cluster.nodes[0], DAY)
     clocks.set(cluster.nodes[1], -DAY)
-    assert late.proxy is not None
     late.proxy.refuse()
     _edit(late, task, late.name)
     _edit(early, task, early.name)
@@ -131,7 +130,6 @@ def _disputed(site: Site, task: str) -> list[dict[str, dict[str, object]]]:
 def test_a_jump_holds_nothing_up(cluster: Cluster, clocks: Clocks, jump: float) -> None:
     """What was due, leased or scheduled before it is not put off for a day, and in order."""
     node = cluster.nodes[0]
-    assert node.proxy is not None
     # It has failed before, so it waits for a time that it has written down.
     node.proxy.refuse()
     task = f"jump-{jump:.0f}"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import Cluster, Site, at_once, cluster_in
+from tests.faults.cluster import Cluster, at_once, cluster_in
 from tests.faults.copies import clone_home, kept_aside
 from tests.faults.ledger import Ledger, Writer, settled
 from tests.faults.services import until
@@ -30,29 +30,19 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         yield cluster
 
 
-def cut(node: Site) -> None:
-    assert node.proxy is not None
-    node.proxy.refuse()
+NIGHT = [pytest.param(number, marks=pytest.mark.nightly) for number in range(1, 10)]
+RESTORED = [
+    pytest.param(number, way, id=f"{number}-{way}", marks=[pytest.mark.nightly] * (number > 0))
+    for number, way in enumerate(["running", "restarted"] * 5)
+]
 
 
-def heal(node: Site) -> None:
-    assert node.proxy is not None
-    node.proxy.heal()
-
-
-def rounds(*marks: str) -> list[object]:
-    """One in CI, nine more at night."""
-    night = [pytest.param(number, marks=pytest.mark.nightly) for number in range(1, 10)]
-    return [0, *night]
-
-
-@pytest.mark.parametrize("running", [True, False], ids=["running", "restarted"])
-@pytest.mark.parametrize("number", rounds())
+@pytest.mark.parametrize(("number", "way"), RESTORED)
 def test_a_hub_that_was_put_back_gets_everything_again(
-    cluster: Cluster, running: bool, number: int, seed: int, tmp_path: Path
+    cluster: Cluster, number: int, way: str, seed: int, tmp_path: Path
 ) -> None:
     hub, (one, other) = cluster.hub, cluster.nodes
-    ledger = Ledger(f"back-{number}-{running}")
+    ledger = Ledger(f"back-{number}")
     ledger.open(hub, cluster.nodes)
     writers = {site.name: Writer(ledger, site, site.name, seed) for site in cluster.sites}
     writers["hub"].write(20)
@@ -67,9 +57,9 @@ def test_a_hub_that_was_put_back_gets_everything_again(
             ]
         )
         settled(ledger, cluster.sites, CONVERGED_SECONDS)
-        cut(other)
+        other.proxy.refuse()
         writers[other.name].write(PENDING)
-        if running:
+        if way == "running":
             copy.put_back()
         else:
             hub.kill()
@@ -78,14 +68,14 @@ def test_a_hub_that_was_put_back_gets_everything_again(
     # Its history goes on, another way than the nodes know it.
     writers["hub"].write(PENDING)
     writers[one.name].write(PENDING)
-    heal(other)
+    other.proxy.heal()
     took = settled(ledger, cluster.sites, CONVERGED_SECONDS)
     print(f"{CHANGES} changes and {PENDING} pending were there again after {took:.1f} s")
     for node in cluster.nodes:
         assert "an older database was put back" in node.log()[before[node.name] :]
 
 
-@pytest.mark.parametrize("number", rounds())
+@pytest.mark.parametrize("number", [0, *NIGHT])
 def test_a_copied_node_is_noticed_and_both_go_on(
     cluster: Cluster, number: int, seed: int, tmp_path: Path
 ) -> None:
@@ -94,7 +84,7 @@ def test_a_copied_node_is_noticed_and_both_go_on(
     ledger.open(hub, cluster.nodes)
     writer = Writer(ledger, other, other.name, seed)
     writer.write(20)
-    cut(other)
+    other.proxy.refuse()
     writer.write(PENDING)
     before = other.get("sync/status/")["node"]
     other.kill()
@@ -102,7 +92,7 @@ def test_a_copied_node_is_noticed_and_both_go_on(
         twin = cluster.add_node(f"twin{number}", copy.url)
         try:
             clone_home(other, twin)
-            heal(other)
+            other.proxy.heal()
             at_once([other.start, twin.start])
             writers = [Writer(ledger, site, site.name, seed) for site in (hub, one, twin)]
             at_once([lambda each=each: each.write(20) for each in [writer, *writers]])  # type: ignore[misc]
@@ -117,7 +107,7 @@ def test_a_copied_node_is_noticed_and_both_go_on(
             twin.close()
 
 
-@pytest.mark.parametrize("number", rounds())
+@pytest.mark.parametrize("number", [0, *NIGHT])
 def test_a_node_below_the_floor_begins_anew_and_keeps_its_edits(
     cluster: Cluster, number: int, seed: int
 ) -> None:
@@ -127,7 +117,7 @@ def test_a_node_below_the_floor_begins_anew_and_keeps_its_edits(
     writers = {site.name: Writer(ledger, site, site.name, seed) for site in cluster.sites}
     writers[other.name].write(20)
     settled(ledger, cluster.sites, CONVERGED_SECONDS)
-    cut(other)
+    other.proxy.refuse()
     writers[other.name].write(PENDING)
     at_once([lambda: writers["hub"].write(100), lambda: writers[one.name].write(50)])
     until("hub and node are in step", lambda: hub.digest() == one.digest(), CONVERGED_SECONDS)
@@ -136,7 +126,7 @@ def test_a_node_below_the_floor_begins_anew_and_keeps_its_edits(
     assert status["floor"] == status["head"]
     assert other.journal()["pending"] == PENDING
     before = len(other.log())
-    heal(other)
+    other.proxy.heal()
     writers[one.name].write(PENDING)
     took = settled(ledger, cluster.sites, CONVERGED_SECONDS, histories=False)
     print(f"in step after {took:.1f} s")

@@ -14,7 +14,7 @@ import pytest
 
 from tests.faults.cluster import BEAT, WORKER, Cluster, Site, at_once
 from tests.faults.ledger import Ledger, Writer, settled
-from tests.faults.services import PrivatePostgres, PrivateRedis, Service
+from tests.faults.services import PrivatePostgres, PrivateRedis, Service, until
 
 pytestmark = pytest.mark.xdist_group("kills")
 WITH_SERVICES = "REDIS_URL" in os.environ and os.environ.get("DATABASE_URL", "").startswith(
@@ -22,6 +22,9 @@ WITH_SERVICES = "REDIS_URL" in os.environ and os.environ.get("DATABASE_URL", "")
 )
 CONVERGED_SECONDS = 30
 WRITERS = 3
+# Longer than what a pool waits between two attempts by then, if it doubles its pauses.
+AWAY_SECONDS = 10.0
+RECOVERED_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -149,3 +152,24 @@ def test_what_was_acknowledged_survives_kills_and_is_there_once(
     print(f"killed: {killed}")
     assert len(killed) == size.kills
     assert ledger.count >= size.writes
+
+
+@pytest.mark.services
+def test_a_database_that_was_away_is_used_again_at_once(tmp_path: Path) -> None:
+    """However long it was away; nobody has to restart anything."""
+    with contextlib.ExitStack() as stack:
+        postgres = PrivatePostgres()
+        stack.callback(postgres.close)
+        postgres.start()
+        site = Site("hub", tmp_path, postgres.new_database(), {})
+        stack.callback(site.close)
+        site.start()
+        client = stack.enter_context(site.client())
+        postgres.kill()
+        gone = time.monotonic()
+        while time.monotonic() < gone + AWAY_SECONDS:
+            assert client.get("api/v1/contexts/global/global/").status_code == 503
+        postgres.start()
+        back = time.monotonic()
+        until("it answers", lambda: site.has("contexts/global/global/"), 60)
+        assert time.monotonic() - back < RECOVERED_SECONDS

@@ -27,6 +27,8 @@ LONGEST_CUT = 10.0
 # The longest first backoff, the breaker's pause after it, and the sweep that comes next.
 RETRIED_SECONDS = 1.0 + 5.0 + 2.0
 SLACK_SECONDS = 2.0
+# The first sweep, and the time that a start takes to settle.
+REJOINED_SECONDS = 5.0
 ONE_WAY_SECONDS = 0.5
 
 
@@ -48,7 +50,6 @@ class Weather(threading.Thread):
 
     def __init__(self, node: Site, seed: int, longest: float) -> None:
         super().__init__(daemon=True)
-        assert node.proxy is not None
         self.proxy, self.longest = node.proxy, longest
         self.chance = random.Random(f"{seed} {node.name}")
         self.cuts: list[tuple[float, float]] = []
@@ -166,7 +167,6 @@ def test_after_one_failed_push_and_silence_it_is_sent_again_unasked(
     cluster: Cluster, rounds: int
 ) -> None:
     def play(node: Site, follower: Follower) -> None:
-        assert node.proxy is not None
         for number in range(rounds):
             how = FAILURES[number % len(FAILURES)]
             task = f"silence-{rounds}-{node.name}-{number}"
@@ -196,7 +196,6 @@ def test_after_one_failed_push_and_silence_it_is_sent_again_unasked(
 def test_a_hub_that_takes_its_time_is_not_taken_for_dead(cluster: Cluster) -> None:
     """Half a second each way is slow for who waits for an answer, and no reason to stop pushing."""
     node = cluster.nodes[0]
-    assert node.proxy is not None
     before = node.log()
     node.proxy.delay = ONE_WAY_SECONDS
     delays = []
@@ -212,3 +211,21 @@ def test_a_hub_that_takes_its_time_is_not_taken_for_dead(cluster: Cluster) -> No
     assert "does not answer" not in node.log()[len(before) :]
     # It may have to wait for the push before it.
     assert max(delays) < 4 * ONE_WAY_SECONDS + SEEN_SECONDS
+
+
+def test_a_killed_node_pushes_as_soon_as_it_is_back(cluster: Cluster) -> None:
+    """What it was sending when it was killed waits for no lease of its own."""
+    node, proxy = cluster.nodes[0], cluster.nodes[0].proxy
+    with followed([cluster.hub]) as [follower]:
+        proxy.cut(up=True, down=True)
+        pushes = proxy.pushes
+        _make_task(node, "killed-1")
+        until("it is being sent", lambda: proxy.pushes > pushes, 10)
+        node.kill()
+        proxy.heal(reset=True)
+        assert "killed-1" not in follower.seen
+        node.start()
+        back = time.monotonic()
+        took = follower.when("killed-1", back + 60) - back
+    print(f"on the hub {took:.1f} s after the node's return")
+    assert took < REJOINED_SECONDS

@@ -13,6 +13,7 @@ from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
+import pytest
 from django.db import connections
 from django.test import override_settings
 from django.utils import timezone
@@ -25,6 +26,7 @@ from contexts.queries import timestamp
 from syncing import client as cloud
 from syncing import journal, link, pull, tasks, wire
 from syncing.client import CloudClient
+from syncing.errors import SyncError
 from syncing.push import Pushed, push_due
 
 KEY = "ctx_a-key-that-nobody-may-read"
@@ -252,6 +254,12 @@ class ScriptedHub:
             return httpx2.Response(answer.status, content=answer.content, headers=answer.headers)
 
         return CloudClient("http://hub.invalid", key, transport=httpx2.MockTransport(handle))
+
+
+def failure_of(call: Callable[[], Any]) -> SyncError:
+    with pytest.raises(SyncError) as failed:
+        call()
+    return failed.value
 
 
 def away(asked: Asked) -> Answer | None:

@@ -2,8 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from unittest import mock
 
 import pytest
@@ -17,20 +19,27 @@ from contexts.levels import PROJECT
 from contexts.models import owned
 from syncing import following, link, pull, tasks
 from syncing.client import CloudClient
+from syncing.digests import digests
 from syncing.errors import HubAway, HubRefused
 from syncing.models import JournalEntry, Link
+from syncing.nudging import Nudger
+from tests.instances import Instance
 from tests.syncing.hubs import (
+    KEY,
     ORGANIZATION,
     Answer,
     Asked,
+    Script,
     ScriptedHub,
     always,
     away,
     exchange,
     linked_to,
+    listening,
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TRANSCRIPT = next((Path(__file__).parent.parent / "data" / "transcripts").glob("*.jsonl"))
 
 
 class Clock:
@@ -165,7 +174,7 @@ def test_a_hub_that_refuses_is_asked_again_only_now_and_then(
 def test_when_all_is_quiet_both_are_compared_once_at_each_place(
     hub: ScriptedHub, client: CloudClient, clock: Clock
 ) -> None:
-    hub.digest = pull.digests.of(ORGANIZATION)[1]  # type: ignore[attr-defined]
+    hub.digest = digests.of(ORGANIZATION)[1]
     for _ in range(3):
         following.follow(ORGANIZATION, client)
     assert len(hub.asked_for("status/")) == 1
@@ -180,7 +189,7 @@ def test_they_are_compared_no_more_than_once_a_minute(
         for value in range(4):
             hub.write(PROJECT, "p1", ORGANIZATION, data={"a": value})
             pull.pull_once(ORGANIZATION, client)
-            hub.digest = pull.digests.of(ORGANIZATION)[1]  # type: ignore[attr-defined]
+            hub.digest = digests.of(ORGANIZATION)[1]
             following.follow(ORGANIZATION, client)
             compared.append(len(hub.asked_for("status/")))
             traveller.shift(25)
@@ -221,10 +230,14 @@ def test_a_hub_that_fails_ends_the_task_quietly(
     assert all(record.exc_info is None for record in caplog.records)
 
 
-def test_the_sweep_pushes_what_waits(hub: ScriptedHub, client: CloudClient, owner: Caller) -> None:
+def test_the_sweep_pushes_what_waits_and_what_no_receiver_saw(
+    hub: ScriptedHub, client: CloudClient, owner: Caller
+) -> None:
     services.create(owner, PROJECT, {}, context_id="p1")
+    with override_settings(CONTEXTSYS_CLOUD_URL=""):
+        services.create(owner, PROJECT, {}, context_id="p2")
     tasks.sweep_journal()
-    assert [[entry["context_id"] for entry in entries] for entries in hub.pushed] == [["p1"]]
+    assert [[each["context_id"] for each in entries] for entries in hub.pushed] == [["p1", "p2"]]
 
 
 def test_a_push_leaves_a_hub_alone_that_did_not_answer_a_moment_ago(
@@ -288,7 +301,7 @@ def test_a_broker_that_is_away_costs_a_write_nothing_and_is_told_of_once(
         asked.release()
         raise ConnectionError("no broker")
 
-    nudger = tasks.Nudger(tasks._ask)
+    nudger = Nudger(tasks._ask)
     with (
         mock.patch.object(tasks.push_journal, "apply_async", fail),
         mock.patch.object(tasks, "nudge", nudger.nudge),
@@ -305,3 +318,63 @@ def test_a_broker_that_is_away_costs_a_write_nothing_and_is_told_of_once(
     tasks.sweep_journal()
     assert {change["context_id"] for change in hub.feed} == {"global", "p1", "p2"}
     assert timezone.now() - JournalEntry.objects.latest("seq").created_at < timedelta(minutes=5)
+
+
+# A whole process
+
+
+def until(holds: Callable[[], bool], what: str, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def holding(hub: ScriptedHub) -> Script:
+    """A hub that holds an empty answer, as a real one does."""
+
+    def hold(asked: Asked) -> None:
+        end = time.monotonic() + float(asked.query.get("wait", 0))
+        while asked.path == "changes/" and int(asked.query["since"]) == len(hub.feed):
+            if time.monotonic() > end or hub.script is away:
+                return
+            time.sleep(0.02)
+
+    return hold
+
+
+def test_a_serving_node_pushes_and_follows_and_logs_once_that_its_hub_goes_and_comes(
+    hub: ScriptedHub, start_instance: Callable[..., Instance]
+) -> None:
+    hub.script = holding(hub)
+    with listening(hub) as server:
+        node = start_instance(CONTEXTSYS_CLOUD_URL=server.url, CONTEXTSYS_CLOUD_KEY=KEY)
+        with node.client() as api:
+
+            def make(name: str) -> str:
+                answer = api.post("/api/v1/contexts/project/", json={"id": name})
+                assert answer.status_code == 201
+                return str(answer.json()["sync"]["status"])
+
+            make("p1")
+            until(lambda: hub.newest(PROJECT, "p1") is not None, "a write is pushed")
+            hub.write(PROJECT, "p2", ORGANIZATION, data={"theirs": 1})
+            there = "/api/v1/contexts/project/p2/"
+            until(lambda: api.get(there).status_code == 200, "what others write comes")
+            hub.script = away
+            until(lambda: "does not answer" in node.log(), "its going is logged")
+            assert make("p3") == "pending"
+            asked = len(server.peers)
+            until(lambda: len(server.peers) >= asked + 3, "it is asked again and again")
+            hub.script = holding(hub)
+            until(lambda: hub.newest(PROJECT, "p3") is not None, "what waited is pushed")
+            until(lambda: "answers again" in node.log(), "its return is logged")
+            # Nobody nudges for what is written past the server: only its sweep finds that.
+            unaware = Instance(node.home, node.environment["DATABASE_URL"], {})
+            unaware.manage("import_transcript", str(TRANSCRIPT), "--project", "p4")
+            until(lambda: hub.newest(PROJECT, "p4") is not None, "the sweep finds it")
+        assert node.stop() == 0
+    log = node.log()
+    assert (log.count("does not answer"), log.count("answers again")) == (1, 1)
+    assert "Traceback" not in log
+    assert KEY not in log

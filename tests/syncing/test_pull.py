@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from itertools import pairwise
+from itertools import count, pairwise, takewhile
 from typing import Any
 from unittest import mock
 
@@ -14,6 +14,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from contexts import broadcast, entries, services
 from contexts.access import Caller
+from contexts.errors import DocumentTooLarge
 from contexts.history import head_of
 from contexts.identifiers import uuid7
 from contexts.levels import BRANCH, GLOBAL, PROJECT, TASK, Document
@@ -446,6 +447,22 @@ def test_a_change_that_the_node_cannot_take_is_told_and_waited_for(
     assert tie().last_error == str(failed.value)
     assert len([each for each in caplog.records if each.levelno == logging.ERROR]) == 1
     assert pull_all(client) == 1
+
+
+def test_a_document_of_just_the_size_that_is_allowed_travels(
+    hub: ScriptedHub, client: CloudClient, owner: Caller
+) -> None:
+    def fits(size: int) -> bool:
+        try:
+            services.create(owner, PROJECT, {"data": {"t": "x" * size}}, context_id=f"p{size}")
+        except DocumentTooLarge:
+            return False
+        return True
+
+    with override_settings(CONTEXTSYS_MAX_DOCUMENT_BYTES=1000):
+        largest = max(takewhile(fits, count(900)))
+        hub.write(PROJECT, "theirs", ORGANIZATION, data={"t": "x" * largest})
+        assert pull_all(client) == 1
 
 
 # Whether the hub answers

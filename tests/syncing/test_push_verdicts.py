@@ -1,5 +1,6 @@
 """`POST sync/push/`: what a hub makes of an entry, and which verdict it gives."""
 
+import json
 import uuid
 from typing import Any
 
@@ -282,6 +283,22 @@ def test_what_follows_an_entry_that_must_come_again_waits_for_it(hub: Hub, node:
     ]
     told = node.push(entry("branch", "b9", branch()), orphan, later)
     assert [each["verdict"] for each in told] == ["applied"] * 3
+
+
+def test_what_a_busy_hub_has_no_time_for_may_come_again_at_once(
+    hub: Hub, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("syncing.receiving.BUSY_SECONDS", 0.0)
+    first = entry("task", "t2", task())
+    pushed = [first, entry("task", "t2", task({"x": 1}), first["revision"])]
+    answer = node.send(*pushed, entry("task", "t3", task()))
+    results = json.loads(answer.content)["results"]
+    assert [(each["verdict"], each["code"]) for each in results] == [
+        ("applied", None),
+        ("retry", "busy"),
+        ("retry", "busy"),
+    ]
+    assert [each["verdict"] for each in node.push(*pushed)] == ["applied", "applied"]
 
 
 def test_one_bad_entry_does_not_stop_the_others(hub: Hub, node: Node) -> None:
