@@ -62,8 +62,8 @@ def revoke(agent_id: str) -> bool:
     """Ends the agent's key, at once, on open sockets too; whether there was such an agent."""
     agents = Agent.objects.filter(agent_id=agent_id)
     ended = bool(agents.update(revoked_at=timezone.now()))
-    organization_id = agents.values_list("organization_id", flat=True).first()
-    if organization_id is not None:
+    if (agent := agents.first()) is not None:
+        organization_id = agent.organization_id
         transaction.on_commit(lambda: broadcast.check(organization_id), robust=True)
     return ended
 

@@ -11,7 +11,7 @@ from contexts.consumers import contexts_socket
 # As views they are no Django views: Channels asks them as ASGI applications.
 application: Any = URLRouter(
     [
-        path("ws/contexts/", contexts_socket),  # type: ignore[arg-type, list-item]
+        path("ws/contexts/", contexts_socket),  # type: ignore[arg-type]
         re_path("", WebsocketDenier.as_asgi()),
     ]
 )

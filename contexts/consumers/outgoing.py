@@ -12,10 +12,17 @@ from typing import Any
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 MOST_FRAMES = 256
 MOST_BYTES = 2**20
-# Together below the 30 seconds after which a client that does not read is gone (CONTRACT §3).
-SLOW_SECONDS = 22.0
+# Together below the 30 seconds after which a client that does not read is gone (CONTRACT §3): it
+# takes a while until the buffers of the two systems in between are full and we notice.
+SLOW_SECONDS = 15.0
 CLOSE_SECONDS = 6.0
 LONGEST_LOOK = 0.05
+
+
+def protocol_of(send: Send) -> Any:
+    """Daphne's protocol, which holds the transport, if the connection is one of Daphne's."""
+    bound = send.args if isinstance(send, partial) else ()
+    return next((each for each in bound if hasattr(each, "transport")), None)
 
 
 class Closed(Exception):
@@ -36,9 +43,7 @@ class Outgoing:
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        # Daphne's `send` is bound to its protocol; that holds the transport.
-        bound = send.args if isinstance(send, partial) else ()
-        self._protocol: Any = next((each for each in bound if hasattr(each, "transport")), None)
+        self._protocol = protocol_of(send)
         self._frames = 0
 
     @property
@@ -47,7 +52,7 @@ class Outgoing:
         transport = getattr(self._protocol, "transport", None)
         if transport is None or not hasattr(transport, "dataBuffer"):
             return 0
-        return len(transport.dataBuffer) - transport.offset + int(transport._tempDataLen)
+        return int(len(transport.dataBuffer) - transport.offset + transport._tempDataLen)
 
     async def send(self, text: str) -> None:
         """Sends one frame, when the client has room for it. Raises `Closed` when it never has."""
@@ -82,14 +87,3 @@ class Outgoing:
         if self._protocol is not None:
             self._protocol.closeHandshakeTimeout = CLOSE_SECONDS
         await self._send({"type": "websocket.close", "code": code, "reason": reason})
-
-    def stop_reading(self) -> None:
-        """Takes no more from the client for now: what it sends waits on its side."""
-        transport = getattr(self._protocol, "transport", None)
-        if transport is not None and getattr(transport, "connected", False):
-            transport.pauseProducing()
-
-    def go_on_reading(self) -> None:
-        transport = getattr(self._protocol, "transport", None)
-        if transport is not None and getattr(transport, "connected", False):
-            transport.resumeProducing()

@@ -2,10 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
 
 from contexts.access import Caller
@@ -16,6 +15,7 @@ from contexts.consumers.admission import (
     may_come_from,
     shown_at_the_door,
 )
+from contexts.consumers.incoming import Gone, Incoming, Receive
 from contexts.consumers.messages import (
     AlreadyAuthenticated,
     Message,
@@ -29,13 +29,13 @@ from contexts.consumers.outgoing import (
     NOT_AUTHENTICATED,
     ORIGIN,
     SERVER_ERROR,
-    TOO_MUCH,
     Closed,
     Outgoing,
+    Send,
 )
 from contexts.consumers.rooms import room_of
 from contexts.consumers.stream import Stream
-from contexts.errors import ContextError, MalformedBody
+from contexts.errors import ContextError
 from contexts.replay import Reach, reach_of
 from contexts.threads import in_thread
 
@@ -57,15 +57,7 @@ class ServerError(ContextError):
     status = 500
 
 
-class Gone(Exception):
-    """The client has left."""
-
-
-async def contexts_socket(
-    scope: dict[str, Any],
-    receive: Callable[[], Awaitable[dict[str, Any]]],
-    send: Callable[[dict[str, Any]], Awaitable[None]],
-) -> None:
+async def contexts_socket(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """The ASGI application of `/ws/contexts/`."""
     await receive()
     if not may_come_from(scope):
@@ -73,9 +65,9 @@ async def contexts_socket(
         await send({"type": "websocket.close", "code": ORIGIN})
         return
     await send({"type": "websocket.accept"})
-    outgoing = Outgoing(send)
+    incoming, outgoing = Incoming(receive, send), Outgoing(send)
     try:
-        await Socket(receive, outgoing).run(shown_at_the_door(scope))
+        await Socket(incoming, outgoing).run(shown_at_the_door(scope))
     except Gone:
         return
     except Closed as closed:
@@ -86,6 +78,8 @@ async def contexts_socket(
     except Exception:
         logger.exception("a socket failed")
         await outgoing.close(SERVER_ERROR, "something went wrong on the server")
+    finally:
+        incoming.end()
 
 
 class Socket:
@@ -96,10 +90,8 @@ class Socket:
     credential: Credential
     stream: Stream
 
-    def __init__(
-        self, receive: Callable[[], Awaitable[dict[str, Any]]], outgoing: Outgoing
-    ) -> None:
-        self._receive = receive
+    def __init__(self, incoming: Incoming, outgoing: Outgoing) -> None:
+        self._incoming = incoming
         self._outgoing = outgoing
         self._asked = asyncio.Event()
 
@@ -134,7 +126,7 @@ class Socket:
         """The key that the client sends first. Raises `Closed`, `Gone`."""
         try:
             async with asyncio.timeout(AUTH_SECONDS):
-                message = parse(await self._frame())
+                message = parse(await self._incoming.frame())
                 message.check()
                 if message.type == "auth":
                     return key_credential(message.text("key"))
@@ -142,25 +134,12 @@ class Socket:
             pass
         raise Closed(NOT_AUTHENTICATED, "no valid credential")
 
-    async def _frame(self) -> str:
-        """The next frame's text. Raises `Gone`, `MalformedBody`, `Closed` for one too large."""
-        received = await self._receive()
-        if received["type"] == "websocket.disconnect":
-            raise Gone
-        text: str | None = received.get("text")
-        content = text.encode(errors="replace") if text is not None else received["bytes"]
-        if len(content) > settings.CONTEXTSYS_MAX_DOCUMENT_BYTES:
-            raise Closed(TOO_MUCH, "a frame was too large")
-        if text is None:
-            raise MalformedBody("Send text frames; this was a binary one.")
-        return text
-
     async def _listen(self) -> None:
         frames = 0
         while True:
             message: Message | None = None
             try:
-                message = parse(await self._frame())
+                message = parse(await self._incoming.frame())
                 message.check()
                 answer = await self._answer(message)
             except ContextError as error:
@@ -179,16 +158,16 @@ class Socket:
         if message.type == "ping":
             return encode("pong", **message.echo)
         if message.type == "subscribe":
-            return await self._subscribe(message)
+            await self._subscribe(message)
+            return None
         if message.type == "unsubscribe":
             return self._unsubscribe(message)
         if message.type == "update":
-            return await self._at_rest(handling.update, message)
+            updated: str = await self._in_thread(handling.update, message)
+            return updated
         raise AlreadyAuthenticated("This socket is authenticated already.")
 
-    async def _at_rest(self, work: Callable[..., Any], message: Message) -> Any:
-        """Work in a thread, while nothing more is taken from the client."""
-        self._outgoing.stop_reading()
+    async def _in_thread(self, work: Callable[..., Any], message: Message) -> Any:
         try:
             return await in_thread(work, self.credential, self.caller.organization_id, message)
         except (ContextError, Closed, OperationalError, InterfaceError):
@@ -196,12 +175,10 @@ class Socket:
         except Exception:
             logger.exception("a message could not be answered")
             raise ServerError("Something went wrong on the server.") from None
-        finally:
-            self._outgoing.go_on_reading()
 
     async def _subscribe(self, message: Message) -> None:
         subscriptions = self.stream.subscriptions
-        answer, subscription = await self._at_rest(handling.subscribe, message)
+        answer, subscription = await self._in_thread(handling.subscribe, message)
         if subscription.name not in subscriptions:
             handling.refuse_too_many(len(subscriptions))
         else:

@@ -87,7 +87,7 @@ class Talk:
         """Whether nothing came before the answer to a ping, which all that is due precedes."""
         # What is on its way in the process arrives meanwhile.
         await asyncio.sleep(0.3)
-        return (await self.ask("ping"))["type"] == "pong"
+        return bool((await self.ask("ping"))["type"] == "pong")
 
     async def closed(self) -> int:
         """The code that it is closed with, whatever comes before."""
@@ -106,7 +106,7 @@ async def subscribed(talk: Talk, level: str, context_id: str, **fields: Any) -> 
 
 async def heard_until(talk: Talk, seq: int) -> list[Frame]:
     """The changes up to number `seq`, which must concern the socket."""
-    frames = []
+    frames: list[Frame] = []
     while not frames or frames[-1]["seq"] < seq:
         frames.append(await talk.hear())
         assert frames[-1]["type"] == "context_changed", frames[-1]
