@@ -163,13 +163,15 @@ class Relay:
 
     def __init__(self, organization_id: str, when_broken: Callable[[], None]) -> None:
         self.works = False
+        # Redis' client swallows a cancellation that comes while it connects.
+        self._ended = False
         self._organization_id = organization_id
         self._when_broken = when_broken
         self._echo = asyncio.Event()
 
     async def run(self) -> None:
-        """Relays until cancelled; returns at once when the layer reaches no other process."""
-        while reaches_others():
+        """Relays until it is ended; returns at once when the layer reaches no other process."""
+        while reaches_others() and not self._ended:
             try:
                 await self._follow(get_channel_layer())
             except Exception as error:
@@ -179,6 +181,10 @@ class Relay:
                 self._when_broken()
             await asyncio.sleep(self.ECHO_SECONDS)
 
+    def end(self) -> None:
+        """Lets `run` return at its next step; cancel its task as well, which then takes no time."""
+        self._ended = True
+
     async def _follow(self, layer: Any) -> None:
         group = group_of(self._organization_id)
         async with asyncio.timeout(self.ECHO_SECONDS):
@@ -186,7 +192,7 @@ class Relay:
             await layer.group_add(group, channel)
         receiving = asyncio.create_task(self._receive(layer, channel))
         try:
-            while not receiving.done():
+            while not receiving.done() and not self._ended:
                 self._echo.clear()
                 async with asyncio.timeout(self.ECHO_SECONDS):
                     await layer.send(channel, {"type": "echo"})

@@ -46,12 +46,12 @@ class Tail:
         self.epoch, self.cursor = reach.epoch, reach.head
         self._tasks.append(asyncio.create_task(self._follow()))
 
-    async def stop(self) -> None:
-        """Ends what `start` began."""
+    def stop(self) -> None:
+        """Ends what `start` began, without waiting for it."""
         self._end_listening()
+        self._relay.end()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def look_seconds(self) -> float:

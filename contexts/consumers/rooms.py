@@ -38,6 +38,7 @@ class Room:
         self.tail = Tail(organization_id, self._wake)
         self.ready: asyncio.Task[None] = asyncio.create_task(self._open())
         self._check = asyncio.Event()
+        self._guard: asyncio.Task[None] | None = None
         self._everyone = False
         self._end_listening = broadcast.listen(organization_id, self._hear)
 
@@ -45,15 +46,13 @@ class Room:
         await self.tail.start()
         self._guard = asyncio.create_task(self._keep_guard())
 
-    async def close(self) -> None:
-        """Ends when the last member has left."""
+    def close(self) -> None:
+        """Ends all that it does, when the last member has left."""
         self._end_listening()
         self.ready.cancel()
-        await asyncio.gather(self.ready, return_exceptions=True)
-        if (guard := getattr(self, "_guard", None)) is not None:
-            guard.cancel()
-            await asyncio.gather(guard, return_exceptions=True)
-        await self.tail.stop()
+        if self._guard is not None:
+            self._guard.cancel()
+        self.tail.stop()
 
     def join(self, member: Member) -> None:
         """Lets a socket in. Raises `Closed` when its caller has too many already."""
@@ -121,4 +120,4 @@ async def room_of(organization_id: str, member: Member) -> AsyncIterator[Room]:
         room.leave(member)
         if not room.members and _rooms.get(place) is room:
             del _rooms[place]
-            await room.close()
+            room.close()

@@ -9,6 +9,9 @@ from contexts.subscriptions import Event, Subscription, Subscriptions
 from contexts.tail import Tail
 from contexts.threads import in_thread
 
+# A burst leaves requests and the other sockets their turn after so many frames.
+FRAMES_A_TURN = 16
+
 
 class Stream:
     """Sends each subscription what concerns it, once and in order.
@@ -25,6 +28,7 @@ class Stream:
         self._restarts = tail.restarts
         self._behind: list[Subscription] = []
         self._woken = asyncio.Event()
+        self._told = 0
 
     @property
     def reached(self) -> int:
@@ -102,6 +106,9 @@ class Stream:
     async def _tell(self, subscription: Subscription, event: Event) -> None:
         self.subscriptions.follow(subscription, event)
         await self._outgoing.send(subscription.frame(event))
+        self._told += 1
+        if self._told % FRAMES_A_TURN == 0:
+            await asyncio.sleep(0)
 
     async def _begin_anew(self) -> None:
         """The log is another one: nothing that was sent continues in it."""
