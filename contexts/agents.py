@@ -6,6 +6,7 @@ import secrets
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from contexts import broadcast
 from contexts.errors import IdTaken, Invalid
 from contexts.identifiers import is_context_id
 from contexts.models import Agent, Role
@@ -52,14 +53,27 @@ def _issue(agent_id: str, organization_id: str, role: Role | None, only_new: boo
     agent.key_hash, agent.key_hint = hash_of(key), key[:8]
     agent.rotated_at, agent.revoked_at = timezone.now(), None
     agent.save()
+    # The key before this one has ended, on open sockets too.
+    transaction.on_commit(lambda: broadcast.check(organization_id), robust=True)
     return key
 
 
 def revoke(agent_id: str) -> bool:
-    """Ends the agent's key, at once; whether there was such an agent."""
-    return bool(Agent.objects.filter(agent_id=agent_id).update(revoked_at=timezone.now()))
+    """Ends the agent's key, at once, on open sockets too; whether there was such an agent."""
+    agents = Agent.objects.filter(agent_id=agent_id)
+    ended = bool(agents.update(revoked_at=timezone.now()))
+    if (agent := agents.first()) is not None:
+        organization_id = agent.organization_id
+        transaction.on_commit(lambda: broadcast.check(organization_id), robust=True)
+    return ended
 
 
 def with_key(key: str) -> Agent | None:
     """The agent whose key this is, unless revoked."""
     return Agent.objects.filter(key_hash=hash_of(key), revoked_at=None).first()
+
+
+def still_valid(key_hashes: set[str]) -> dict[str, Role]:
+    """Those of the keys that have not ended, each with its agent's role."""
+    agents = Agent.objects.filter(key_hash__in=key_hashes, revoked_at=None)
+    return {key_hash: Role(role) for key_hash, role in agents.values_list("key_hash", "role")}

@@ -39,7 +39,7 @@ def announce(organization_id: str, changes: list[Change]) -> None:
     Change.objects.bulk_create(changes, batch_size=500)
     context_changed.send(sender=Change, organization_id=organization_id, changes=changes)
     # No partial: Django 5.2 asks a robust callback that raised for its name, which it has none.
-    transaction.on_commit(lambda: broadcast.look(organization_id), robust=True)
+    transaction.on_commit(lambda: broadcast.look(organization_id, head), robust=True)
 
 
 def _take_numbers(organization_id: str, count: int) -> int:

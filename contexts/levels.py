@@ -10,6 +10,8 @@ from contexts import documents, merging, models
 from contexts.errors import Invalid
 
 Document = dict[str, Any]
+# Level and id: what names a context within its organization.
+Key = tuple[str, str]
 LONGEST_NAME = 255
 
 
@@ -81,13 +83,30 @@ class Level:
         rows = models.owned(organization_id, self.model, **lookups)
         if self.parent is None:
             return rows
-        related, unread = ["parent"], ["parent__data", "parent__metadata"]
+        # As far up as `path` goes.
+        above = [self.parent, *self.parent.chain()][1:]
+        related = [self.path_to(each) for each in above if each is self.parent or each.parent]
+        unread = [f"{each}__{name}" for each in related for name in ("data", "metadata")]
         return rows.select_related(*related).defer(*unread)
 
     def parent_id(self, row: models.Context) -> str:
         """The id of `row`'s parent, which must be loaded."""
         parent: models.Context = row.parent  # type: ignore[attr-defined]
         return parent.context_id
+
+    def path(self, row: models.Context) -> str:
+        """Where `row` stands: the ids from its project down to its own, as `p1/b1/t1`.
+
+        "" for an organization. The parents should be loaded, as by `rows`.
+        """
+        ids: list[str] = []
+        level = self
+        while level.parent is not None:
+            ids.insert(0, row.context_id)
+            level = level.parent
+            if level.parent is not None:
+                row = row.parent  # type: ignore[attr-defined]
+        return "/".join(ids)
 
     def values(self, row: models.Context) -> Document:
         """The writable fields of `row`, by their names outside."""
@@ -175,3 +194,15 @@ TASK = Level(
 
 LEVELS = {level.name: level for level in (GLOBAL, PROJECT, BRANCH, TASK)}
 CHILD = {level.parent.name: level for level in LEVELS.values() if level.parent is not None}
+
+
+def keys_of(organization_id: str, level: str, context_id: str, path: str) -> tuple[Key, ...]:
+    """The contexts on a change's path, from the organization down to its own.
+
+    Those that the log cannot tell are left out.
+    """
+    keys = [(GLOBAL.name, organization_id)]
+    below = [name for name in LEVELS if name != GLOBAL.name]
+    keys += [(name, found) for name, found in zip(below, path.split("/"), strict=False) if found]
+    own = (level, context_id)
+    return tuple(keys) if keys[-1] == own else (*keys, own)

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 from contexts.levels import BRANCH, GLOBAL, LEVELS, PROJECT, TASK, Level
 from contexts.models import Delegation
 from contexts.views.about import ContextWithParts, TaskViews
+from contexts.views.asyncapi import AsyncApiView
 from contexts.views.feed import DecisionView, DelegationsView, FeedView, NothingHere, long_poll
 from contexts.views.schema import document_the_rest, documented
 
@@ -39,6 +40,7 @@ urlpatterns = [
         name="delegation-reject",
     ),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/asyncapi/", AsyncApiView.as_view(), name="asyncapi"),
     path(
         "docs/",
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),

@@ -8,9 +8,11 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "contextsys.settings")
 
-router = ProtocolTypeRouter({"http": get_asgi_application()})
+http = get_asgi_application()
 
-from contexts import broadcast  # noqa: E402 (imports settings, which the line above reads)
+from contexts import broadcast, routing  # noqa: E402 (import models, loaded by the line above)
+
+router = ProtocolTypeRouter({"http": http, "websocket": routing.application})
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

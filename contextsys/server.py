@@ -4,11 +4,13 @@ import asyncio
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any, cast
 
 import daphne.server
 from daphne.http_protocol import WebRequest
+from django.conf import settings
 from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
 from twisted.logger import STDLibLogObserver, globalLogPublisher
@@ -20,6 +22,11 @@ LOOK_EVERY = 0.05
 # Together below the five seconds that an operator waits (CONTRACT §1).
 DRAIN_SECONDS = 2.0
 CANCEL_SECONDS = 1.0
+
+
+# Sockets close for less than this; what is even larger is not taken into memory.
+LARGEST_FRAME = max(settings.CONTEXTSYS_MAX_DOCUMENT_BYTES, 2**16)
+SENT_TOO_MUCH = 4409
 
 
 class PortUnusable(Exception):
@@ -55,6 +62,12 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def _refuse_frame(protocol: Any, *_: Any) -> None:
+    """Ends a WebSocket whose client sends more in a frame than it may, and keeps none of it."""
+    protocol.failedByMe = True
+    protocol.sendClose(SENT_TOO_MUCH, "a frame was too large")
+
+
 class Server(daphne.server.Server):  # type: ignore[misc]
     """Daphne with one address, that ends in bounded time.
 
@@ -79,6 +92,8 @@ class Server(daphne.server.Server):  # type: ignore[misc]
             signal_handlers=False,
             verbosity=1,
             websocket_timeout=-1,
+            websocket_max_message_size=LARGEST_FRAME,
+            websocket_max_frame_size=LARGEST_FRAME,
             ready_callable=self._ready,
         )
         self._host, self._port = host, port
@@ -110,6 +125,8 @@ class Server(daphne.server.Server):  # type: ignore[misc]
             # Django reads forms itself. Twisted would hold them in memory once more, and answer
             # one that is malformed with a bare 400 before our views hear of it.
             protocol._parsePOSTFormSubmission = False
+        else:
+            protocol._max_message_size_exceeded = partial(_refuse_frame, protocol)
         super().protocol_connected(protocol)
 
     def listen_success(self, port: Any) -> None:

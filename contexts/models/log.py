@@ -81,7 +81,8 @@ class Change(models.Model):
     document (a delegation, a conflict). `from_hub`: came from this node's hub, or was made of
     what came, so there is nothing in it to push. A version that the hub made another one of is
     withdrawn in the end: it makes no version any more, its row stays in the feed. `born_at`: when
-    the context's life began, for a version that came without those before it.
+    the context's life began, for a version that came without those before it. `path`: where the
+    context stood (`Level.path`), which tells who hears of the change, also once it is deleted.
     """
 
     class Operation(models.TextChoices):
@@ -96,6 +97,7 @@ class Change(models.Model):
     seq = models.PositiveBigIntegerField()
     level = models.CharField(max_length=10)
     context_id = models.CharField(max_length=50)
+    path = models.CharField(max_length=110, blank=True)
     operation = models.CharField(max_length=12, choices=Operation)
     version = models.PositiveIntegerField()
     revision = models.CharField(max_length=80)

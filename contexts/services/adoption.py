@@ -191,6 +191,7 @@ class Adoption:
         below = CHILD.get(foreign.level.name)
         if below is not None and owned(self.organization_id, below.model, parent=row.pk).exists():
             return False
+        self.standing.paths[foreign.key] = foreign.level.path(row)
         row.delete()
         del self.standing.rows[foreign.key]
         return True
@@ -263,6 +264,7 @@ class Adoption:
         change = Change(
             level=foreign.level.name,
             context_id=foreign.context_id,
+            path=self.standing.path(foreign.level, foreign.context_id, foreign.named_parent_id),
             operation=foreign.operation,
             version=foreign.version,
             revision=foreign.revision,

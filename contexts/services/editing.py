@@ -8,7 +8,7 @@ from django.db import transaction
 from contexts.changes import Author, announce
 from contexts.errors import Gone, HasChildren, NotFound, RevisionMismatch
 from contexts.levels import CHILD, Document, Level
-from contexts.models import Context, owned
+from contexts.models import Context
 from contexts.services.creating import create
 from contexts.services.rows import (
     VERSION_COLUMNS,
@@ -80,7 +80,7 @@ def delete(
     below = CHILD.get(level.name)
     while below is not None:
         within = {f"{below.path_to(level)}__pk": row.pk}
-        found = owned(author.organization_id, below.model, **within).order_by("pk")
+        found = below.rows(author.organization_id, **within).order_by("pk")
         if not cascade and found.exists():
             raise HasChildren("The context has children; ?cascade=true deletes them too.")
         locked = found.defer(*UNREAD).select_for_update(of=("self",))

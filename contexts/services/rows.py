@@ -113,6 +113,7 @@ def _change(
     return Change(
         level=level.name,
         context_id=row.context_id,
+        path=row.path if isinstance(row, Change) else level.path(row),
         operation=operation,
         version=row.version,
         revision=row.revision,

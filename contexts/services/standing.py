@@ -9,9 +9,9 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from contexts.errors import IdTaken, Invalid
-from contexts.levels import LEVELS
+from contexts.levels import LEVELS, Key, Level
 from contexts.models import Change, Context, Delegation, Entry, GlobalContext, owned, versions
-from contexts.services.foreign import ForeignChange, Key
+from contexts.services.foreign import ForeignChange
 from contexts.services.rows import Operation
 
 
@@ -54,6 +54,8 @@ class Standing:
         self.mutations = self._mutations(foreigns)
         self.entry_ids = self._entry_ids(foreigns)
         self.revisions = self._revisions(foreigns)
+        # Where those stood that are deleted by now.
+        self.paths: dict[Key, str] = {}
 
     def _delegations(self, foreigns: Sequence[ForeignChange]) -> dict[UUID, Delegation]:
         ids = {each.delegation.delegation_id for each in foreigns if each.delegation is not None}
@@ -143,6 +145,20 @@ class Standing:
         tip = self._unlocked[key]
         newest = versions(self.organization_id, *key).values_list("revision", flat=True).first()
         return newest == (tip.revision if tip is not None else None)
+
+    def path(self, level: Level, context_id: str, parent_id: str = "") -> str:
+        """Where a context stands or stood (`Level.path`); without a row, below that parent."""
+        key = level.name, context_id
+        row = self.rows.get(key)
+        if row is not None:
+            return level.path(row)
+        if level.parent is not None and level.names_its_parent and parent_id:
+            return f"{self.path(level.parent, parent_id)}/{context_id}"
+        if key not in self.paths:
+            logged = versions(self.organization_id, *key).values_list("path", flat=True).first()
+            unknown = "/" * (len(list(level.chain())) - 2)
+            self.paths[key] = logged or f"{unknown}{context_id}"
+        return self.paths[key]
 
     def versions(self, level: str) -> QuerySet[Change]:
         """The versions in the organization's log of contexts of that level."""
