@@ -90,7 +90,7 @@ def test_nodes_that_push_at_once_lose_nothing(hub: Hub, rounds: int) -> None:
     follower = threading.Thread(target=follow, args=(reader, stop, followed), daemon=True)
     follower.start()
     try:
-        outcomes = together([partial(work, node, base, rounds) for node in nodes], seconds=300)
+        outcomes = together([partial(work, node, base, rounds) for node in nodes], seconds=900)
     finally:
         stop.set()
         join_all([follower])

@@ -61,15 +61,17 @@ class Command(PlainCommand):
                 found = pull.pull_once(organization_id, client())
                 moved.pulled, more = moved.pulled + found.changes, found.more
             pushed = push_due(organization_id, client())
-            for verdict in wire.TAKEN_IN:
-                moved.pushed[verdict] += pushed.verdicts[verdict]
+            taken = Counter({verdict: pushed.verdicts[verdict] for verdict in wire.TAKEN_IN})
+            moved.pushed += taken
             if pushed.failure is not None:
                 raise pushed.failure
             on_the_way = unsettled(organization_id).exclude(state=State.DEAD)
+            if taken.total():
+                # The feed tells of it next.
+                continue
             if not on_the_way.exists() or time.monotonic() > deadline:
                 return
-            if not pushed.verdicts:
-                time.sleep(0.2)
+            time.sleep(0.2)
 
     def _report(self, organization_id: str, moved: "_Moved") -> None:
         """What was moved, what could not be, and what waits for a decision."""
