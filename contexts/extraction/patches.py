@@ -1,0 +1,197 @@
+"""Diffs from what an edit's event holds: a `structuredPatch`, or the text before and after."""
+
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any, Literal
+
+from contexts.extraction.diffs import LONGEST_LINE, FileDiff, Hunk
+
+CONTEXT = 3
+# How many pairs of lines are compared: beyond the first frequent lines count for nothing, beyond
+# the second all lines between the first and the last difference count as changed.
+EXACT = 4_000_000
+COMPARED = 400_000_000
+
+
+def of_structured_patch(patch: Any) -> list[Hunk]:
+    """The hunks of a `structuredPatch`; what is none is left out."""
+    hunks = []
+    for part in patch if isinstance(patch, list) else []:
+        lines = part.get("lines") if isinstance(part, dict) else None
+        if isinstance(lines, list):
+            starts = [part.get(name) for name in ("oldStart", "newStart")]
+            old, new = (start if isinstance(start, int) else 0 for start in starts)
+            kept = [line for line in lines if isinstance(line, str) and line[:1] in (" ", "+", "-")]
+            hunks.append(Hunk(old, new, lines=kept))
+    return hunks
+
+
+def between(old: str, new: str) -> list[Hunk]:
+    """The hunks that make `new` of `old`; a missing newline at the end is a difference."""
+    before, after = lines_of(old), lines_of(new)
+    if before and after and (old[-1:] == "\n") != (new[-1:] == "\n"):
+        # The longer form is told apart from any line of the other text.
+        (before if old[-1:] != "\n" else after)[-1] += "\n"
+    start = _common(before, after)
+    end = _common(before[start:][::-1], after[start:][::-1])
+    middle = (before[start : len(before) - end], after[start : len(after) - end])
+    first = max(0, start - CONTEXT)
+    hunks = []
+    for group in _groups(*middle, lead=start - first, trail=min(end, CONTEXT)):
+        tag_first, tag_last = group[0], group[-1]
+        lines: list[str] = []
+        for tag, old_from, old_to, new_from, new_to in group:
+            if tag == "equal":
+                lines += [" " + line for line in before[first + old_from : first + old_to]]
+                continue
+            lines += ["-" + line for line in before[first + old_from : first + old_to]]
+            lines += ["+" + line for line in after[first + new_from : first + new_to]]
+        old_length, new_length = tag_last[2] - tag_first[1], tag_last[4] - tag_first[3]
+        hunks.append(
+            Hunk(
+                first + tag_first[1] + (old_length > 0),
+                first + tag_first[3] + (new_length > 0),
+                lines=[line.rstrip("\n") for line in lines],
+            )
+        )
+    return hunks
+
+
+def tool_edit(path: str, data: dict[str, Any]) -> tuple[FileDiff, str | None] | None:
+    """What a tool did to one file, and the file's new text when that is known.
+
+    `data` holds what there is of `structured_patch`, `original_content`, `content`, `edits` and
+    `status`. None when it does not tell what changed.
+    """
+    old, new, edits = data.get("original_content"), data.get("content"), data.get("edits")
+    old, new = (text if isinstance(text, str) else None for text in (old, new))
+    made = data.get("status") == "added" or (not old and _makes_file(edits))
+    hunks = of_structured_patch(data.get("structured_patch"))
+    file = FileDiff(path, "added" if made else "modified", hunks=hunks)
+    if hunks:
+        if new is None and old is not None:
+            lines = applied(hunks, old.split("\n"), "-")
+            new = None if lines is None else "\n".join(lines)
+        return file, new
+    if new is None and _makes_file(edits):
+        new = _replaced(edits)[0][1]
+    elif old is not None and new is None:
+        new = _edited(old, edits)
+    if new is not None and (made or old is not None):
+        file.hunks = between("" if made else old or "", new)
+        return file, new
+    file.hunks = [hunk for each in _replaced(edits) for hunk in between(*each[:2])]
+    # Where in the file these stand is not known.
+    for hunk in file.hunks:
+        hunk.old_start = hunk.new_start = 0
+    return (file, None) if file.hunks else None
+
+
+def _makes_file(edits: Any) -> bool:
+    found = _replaced(edits)
+    return len(found) == 1 and found[0][0] == ""
+
+
+def _replaced(edits: Any) -> list[tuple[str, str, bool]]:
+    """Old text, new text and whether all places are meant, of each well-formed edit."""
+    return [
+        (edit["old_string"], edit["new_string"], edit.get("replace_all") is True)
+        for edit in (edits if isinstance(edits, list) else [])
+        if isinstance(edit, dict)
+        and isinstance(edit.get("old_string"), str)
+        and isinstance(edit.get("new_string"), str)
+    ]
+
+
+def _edited(text: str, edits: Any) -> str | None:
+    """The text after the edits; None when one of them finds nothing to replace."""
+    found = _replaced(edits)
+    for old, new, everywhere in found:
+        if not old or old not in text:
+            return None
+        text = text.replace(old, new, -1 if everywhere else 1)
+    return text if found else None
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines as a diff counts them: a newline at the end begins no further one."""
+    lines = text.split("\n")
+    return lines[:-1] if lines[-1] == "" else lines
+
+
+def applied(hunks: Sequence[Hunk], lines: Sequence[str], marker: str = "+") -> list[str] | None:
+    """The old lines from the new ones (or, with `-`, the new from the old); None when they differ.
+
+    `lines` must hold what the hunks say they hold, where they say it.
+    """
+    other = "-" if marker == "+" else "+"
+    result: list[str] = []
+    done = 0
+    for hunk in hunks:
+        here = hunk.side(marker)
+        start = (hunk.new_start if marker == "+" else hunk.old_start) - bool(here)
+        there = lines[max(start, 0) : start + len(here)]
+        if start < done or list(map(_comparable, there)) != list(map(_comparable, here)):
+            return None
+        result += [*lines[done:start], *hunk.side(other)]
+        done = start + len(here)
+    return [*result, *lines[done:]]
+
+
+def _comparable(line: str) -> str:
+    return line[:LONGEST_LINE].rstrip("\r")
+
+
+def unified(file: FileDiff) -> str:
+    """The diff as text, in git's format."""
+    name = file.path.lstrip("/")
+    old = "/dev/null" if file.status == "added" else f"a/{(file.renamed_from or name).lstrip('/')}"
+    new = "/dev/null" if file.status == "deleted" else f"b/{name}"
+    parts = [f"--- {old}", f"+++ {new}"] if file.hunks else []
+    for hunk in file.hunks:
+        sizes = len(hunk.side("-")), len(hunk.side("+"))
+        parts.append(f"@@ -{hunk.old_start},{sizes[0]} +{hunk.new_start},{sizes[1]} @@")
+        parts += hunk.lines
+    return "".join(part + "\n" for part in parts)
+
+
+def _common(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many lines at the beginning are the same."""
+    return next(
+        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
+        min(len(one), len(other)),
+    )
+
+
+_Step = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
+
+
+class _Known(SequenceMatcher[str]):
+    """Groups steps that were found already."""
+
+    def __init__(self, steps: list[_Step]) -> None:
+        super().__init__()
+        self._known = steps
+
+    def get_opcodes(self) -> list[_Step]:
+        return self._known
+
+
+def _groups(old: list[str], new: list[str], lead: int, trail: int) -> list[list[_Step]]:
+    """Steps in groups that stand apart, counted from `lead` equal lines before the middle."""
+    if not old and not new:
+        return []
+    steps: list[_Step] = [("equal", 0, lead, 0, lead)] if lead else []
+    for tag, one, two, three, four in _steps(old, new):
+        steps.append((tag, one + lead, two + lead, three + lead, four + lead))
+    if trail:
+        old_end, new_end = lead + len(old), lead + len(new)
+        steps.append(("equal", old_end, old_end + trail, new_end, new_end + trail))
+    return [list(group) for group in _Known(steps).get_grouped_opcodes(CONTEXT)]
+
+
+def _steps(old: list[str], new: list[str]) -> list[_Step]:
+    pairs = len(old) * len(new)
+    if not pairs or pairs > COMPARED:
+        return [("replace", 0, len(old), 0, len(new))]
+    return list(SequenceMatcher(None, old, new, autojunk=pairs > EXACT).get_opcodes())
