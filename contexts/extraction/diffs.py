@@ -20,9 +20,7 @@ from contexts.extraction import diff_names
 LONGEST_LINE = 2_000
 _SECTION = re.compile(r"diff --(git|cc|combined) (.*)")
 _SUBMODULE = re.compile(r"Submodule (.+) [0-9a-f]{7,64}\.{2,3}[0-9a-f]{7,64}(.*)")
-_HUNK = re.compile(
-    r"@@+ -(\d{1,9})(?:,(\d{1,9}))?(?: -[\d,]+)* \+(\d{1,9})(?:,(\d{1,9}))? @@+ ?(.*)"
-)
+_HUNK = re.compile(r"@@+ -(\d{1,9})(?:,\d+)?(?: -[\d,]+)* \+(\d{1,9})(?:,\d+)? @@+ ?(.*)")
 # What a file's second part of a series, or of a change of type, makes of its first.
 _TOGETHER = {
     ("deleted", "added"): "modified",
@@ -118,7 +116,7 @@ def _section_files(first: str, rest: list[str]) -> list[FileDiff]:
             _note_move(file, line)
     if not file.path:
         file.path = diff_names.of_sides(names.get("---", ""), names.get("+++", ""))[1]
-    if file.binary:
+    if file.binary or begin == len(rest):
         return [file]
     body = ["--- a/file", "+++ b/file", *rest[begin:]]
     first_file, *others = (None if combined else _by_unidiff(body)) or _by_markers(body, combined)
@@ -153,7 +151,7 @@ def _plain_files(lines: list[str]) -> list[FileDiff]:
     return (_by_markers(lines) if files is None else files) + binaries
 
 
-def _by_unidiff(lines: Iterable[str]) -> list[FileDiff] | None:
+def _by_unidiff(lines: list[str]) -> list[FileDiff] | None:
     """None when unidiff refuses the lines, or sees less in them than there is."""
     # Whatever else stands between hunks would only cost it time, on some lines quadratic.
     kept = [line for line in lines if line[:1] in ("", "\r", " ", "+", "-", "@", "\\")]
@@ -186,8 +184,25 @@ def _by_unidiff(lines: Iterable[str]) -> list[FileDiff] | None:
                 file.status = "deleted"
         file.hunks = hunks
         files.append(file)
+    # It passes over what follows a hunk that is longer than its head says.
     complete = sum(len(file.hunks) for file in files) == heads and all(f.hunks for f in files)
-    return files if complete else None
+    read = sum(file.added + file.removed for file in files)
+    return files if complete and read >= _marked(lines) else None
+
+
+def _marked(lines: Iterable[str]) -> int:
+    """How many lines from hunk heads on, without a break, look added or removed."""
+    found, inside = 0, False
+    for line in lines:
+        marker = line[:1]
+        if marker == "@":
+            inside = line.startswith("@@")
+        elif marker in ("+", "-"):
+            # A next file's names, and the end of a mail.
+            found += inside and not line.startswith(("--- ", "+++ ")) and line.rstrip() != "--"
+        elif marker not in (" ", "\\", "\r"):
+            inside = False
+    return found
 
 
 def _by_markers(lines: list[str], combined: bool = False) -> list[FileDiff]:

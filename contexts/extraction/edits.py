@@ -15,7 +15,7 @@ from contexts.extraction.trees import language_of
 # What is read at all, and how much of that is searched for functions and patterns.
 LONGEST_DIFF = 8 * 2**20
 MOST_SEARCHED = 512 * 1024
-MOST_PIECES = 500
+MOST_PIECES = 200
 MOST_FILES = 2_000
 MOST_SYMBOLS = 100
 LONGEST_PATH = 1_000

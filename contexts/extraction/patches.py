@@ -143,11 +143,20 @@ def _comparable(line: str) -> str:
 
 
 def unified(file: FileDiff) -> str:
-    """The diff as text, in git's format."""
+    """The diff as text, in git's format; "" when nothing changed."""
+    if not file.hunks and file.status == "modified":
+        return ""
     name = file.path.lstrip("/")
-    old = "/dev/null" if file.status == "added" else f"a/{(file.renamed_from or name).lstrip('/')}"
-    new = "/dev/null" if file.status == "deleted" else f"b/{name}"
-    parts = [f"--- {old}", f"+++ {new}"] if file.hunks else []
+    old, new = f"a/{name}", f"b/{name}"
+    parts = [f"diff --git {old} {new}"]
+    if file.status == "added":
+        old = "/dev/null"
+        parts.append("new file mode 100644")
+    elif file.status == "deleted":
+        new = "/dev/null"
+        parts.append("deleted file mode 100644")
+    if file.hunks:
+        parts += [f"--- {old}", f"+++ {new}"]
     for hunk in file.hunks:
         sizes = len(hunk.side("-")), len(hunk.side("+"))
         parts.append(f"@@ -{hunk.old_start},{sizes[0]} +{hunk.new_start},{sizes[1]} @@")
@@ -177,7 +186,9 @@ class _Known(SequenceMatcher[str]):
         return self._known
 
 
-def _groups(old: list[str], new: list[str], lead: int, trail: int) -> list[list[_Step]]:
+def _groups(
+    old: list[str], new: list[str], lead: int, trail: int
+) -> list[list[tuple[str, int, int, int, int]]]:
     """Steps in groups that stand apart, counted from `lead` equal lines before the middle."""
     if not old and not new:
         return []
@@ -194,4 +205,4 @@ def _steps(old: list[str], new: list[str]) -> list[_Step]:
     pairs = len(old) * len(new)
     if not pairs or pairs > COMPARED:
         return [("replace", 0, len(old), 0, len(new))]
-    return list(SequenceMatcher(None, old, new, autojunk=pairs > EXACT).get_opcodes())
+    return SequenceMatcher(None, old, new, autojunk=pairs > EXACT).get_opcodes()

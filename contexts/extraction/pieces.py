@@ -21,16 +21,17 @@ class Piece:
 
     def fresh(self, rules: Rules) -> tuple[list[Match], set[str]]:
         """The patterns that the edit put in, and the names of those that were there before."""
-        before = {match.name for match in self._found(rules, self.old)}
-        after = self._found(rules, self.new)
+        after = self._found(rules, self.new, None) if self.new.changed else []
+        names = {match.name for match in after}
+        before = {match.name for match in self._found(rules, self.old, names)} if names else set()
         # What begins on an added line is new; so is what a line inside made complete.
         return [m for m in after if self.new.changed[m.first] or m.name not in before], before
 
-    def _found(self, rules: Rules, side: Side) -> list[Match]:
+    def _found(self, rules: Rules, side: Side, names: set[str] | None) -> list[Match]:
         text = dedent("\n".join(side.texts))
         if self.language == "php" and "<?" not in text:
             text = "<?php " + text
-        found = rules.find(self.language, text) if any(side.changed) or side is self.new else []
+        found = rules.find(self.language, text, names)
         return [match for match in found if match.first < len(side.texts)]
 
 

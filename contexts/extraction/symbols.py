@@ -127,13 +127,13 @@ def whole(language: str, text: str, changed: set[int]) -> Side:
     texts = text.split("\n")
     marked = [number in changed for number in range(len(texts))]
     kinds = _KINDS.get(language)
-    root = trees.parse(language, text) if kinds else None
-    if root is None or kinds is None:
+    tree = trees.parse(language, text) if kinds else None
+    if tree is None or kinds is None:
         told = scopes_of(language, "", texts)
         return Side(marked, [scope for scope, _ in told], [each for _, each in told], texts)
     scopes, declares = [""] * len(texts), [False] * len(texts)
     stack: list[tuple[int, str, str]] = []
-    for node in trees.search(root, {"any": [{"kind": kind} for kind in kinds]}):
+    for node in tree.search({"any": [{"kind": kind} for kind in kinds]}):
         start, end = node.range().start, node.range().end
         while stack and stack[-1][0] <= start.index:
             stack.pop()

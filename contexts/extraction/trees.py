@@ -46,8 +46,20 @@ def language_of(path: str) -> str:
     return _BY_SUFFIX.get(name.rpartition(".")[2].lower(), "")
 
 
-def parse(language: str, text: str) -> "SgNode | None":
-    """The root of the text's tree, errors in it tolerated.
+class Tree:
+    """A text's syntax tree. `kinds` are the kinds of its nodes."""
+
+    def __init__(self, root: "SgNode", kinds: set[str]) -> None:
+        self._root = root
+        self.kinds = kinds
+
+    def search(self, rule: dict[str, Any]) -> "list[SgNode]":
+        """The nodes that a rule object of ast-grep matches, in the order of the text."""
+        return self._root.find_all(cast("Config", {"rule": rule}))
+
+
+def parse(language: str, text: str) -> Tree | None:
+    """The text's tree, errors in it tolerated.
 
     None without the extra, and for a text too long or nested too deep to be searched in bounded
     time.
@@ -55,17 +67,26 @@ def parse(language: str, text: str) -> "SgNode | None":
     if SgRoot is None or language not in LANGUAGES or len(text) > LONGEST_TEXT:
         return None
     root = SgRoot(text, language).root()
-    level = [root]
+    kinds, level = set(), [root]
     for _ in range(DEEPEST):
+        kinds.update([node.kind() for node in level])
         level = [child for node in level for child in node.named_children()]
         if not level:
-            return root
+            return Tree(root, kinds)
     return None
 
 
-def search(root: "SgNode", rule: dict[str, Any]) -> "list[SgNode]":
-    """The nodes that a rule object of ast-grep matches, in the order of the text."""
-    return root.find_all(cast("Config", {"rule": rule}))
+def kinds_of(rule: dict[str, Any]) -> set[str] | None:
+    """The kinds of which a node must be one for a rule to match it; None when any may do."""
+    if isinstance(rule.get("kind"), str):
+        return {rule["kind"]}
+    if isinstance(rule.get("any"), list):
+        each = [kinds_of(part) for part in rule["any"]]
+        known = [kinds for kinds in each if kinds is not None]
+        return set().union(*known) if len(known) == len(each) else None
+    parts = rule.get("all")
+    found = (kinds_of(part) for part in (parts if isinstance(parts, list) else []))
+    return next((kinds for kinds in found if kinds is not None), None)
 
 
 def problem_of(language: str, rule: dict[str, Any]) -> str:
@@ -73,7 +94,7 @@ def problem_of(language: str, rule: dict[str, Any]) -> str:
     if SgRoot is None:
         return ""
     try:
-        search(SgRoot("", language).root(), rule)
+        Tree(SgRoot("", language).root(), set()).search(rule)
     except (RuntimeError, TypeError, ValueError) as error:
         reasons = []
         cause: BaseException | None = error

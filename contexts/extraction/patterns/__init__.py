@@ -14,9 +14,9 @@ The rules are data: `rules/*.toml`, and files of the same form that a user adds:
 """
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ class Rule:
     phrase: str = ""
     found: tuple[str, ...] = ()
     not_found: tuple[str, ...] = ()
+
+    @cached_property
+    def kinds(self) -> set[str] | None:
+        return trees.kinds_of(self.rule)
 
 
 @dataclass(frozen=True)
@@ -72,17 +76,23 @@ class Rules:
         """How a summary says that something gained the pattern; "" when it does not."""
         return self._phrases.get(name, "")
 
-    def find(self, language: str, text: str) -> list[Match]:
-        """What the rules of a language find; [] without the extra or for what is too large.
+    def find(self, language: str, text: str, names: Container[str] | None = None) -> list[Match]:
+        """What the rules of a language (with one of `names`) find in a text.
 
-        Errors in the text are tolerated: what can be read around them is.
+        [] without the extra or for what is too large. Errors in the text are tolerated: what can
+        be read around them is.
         """
         rules = self._by_language.get(language)
-        if not rules or (root := trees.parse(language, text)) is None:
+        if not rules or (tree := trees.parse(language, text)) is None:
             return []
         found = []
         for rule in rules:
-            for node in trees.search(root, rule.rule):
+            # ast-grep compiles a rule at every search, which costs more than most searches.
+            if names is not None and rule.name not in names:
+                continue
+            if rule.kinds is not None and rule.kinds.isdisjoint(tree.kinds):
+                continue
+            for node in tree.search(rule.rule):
                 place = node.range()
                 found.append(Match(rule.name, place.start.line, place.end.line))
         return found
