@@ -14,7 +14,7 @@ _CURLY_CLASS = (
 )
 _MODIFIERS = (
     r"(?:(?:public|private|protected|internal|static|final|abstract|override|virtual|async"
-    r"|synchronized|sealed|partial|extern|unsafe|default|native|new)\s+)"
+    r"|synchronized|sealed|partial|extern|unsafe|default|native)\s+)"
 )
 _TYPED_METHOD = (
     r"(?=[^=;]*\()" + _MODIFIERS + r"+(?:[\w<>\[\],.?]+\s+)*" + _NAME + r"\s*(?:<[\w, ]+>)?\("
@@ -63,6 +63,8 @@ _COMPILED = {
 }
 # Lines at a scope's own indentation that still belong to it.
 _CLOSING = re.compile(r"[{}\])]|(?:end|else|elif|except|finally|rescue|ensure|catch|when|in)\b")
+# What stands in front of a declaration and belongs to it.
+_DECORATORS = ("@", "#[")
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,11 @@ def scopes_of(language: str, section: str, lines: Iterable[str]) -> list[tuple[s
     inside a function counts as its outer one. Indentation tells what is inside what.
     """
     found: list[tuple[str, bool]] = []
-    stack: list[_Scope] = []
-    if above := declared(language, section):
-        # How far it was indented is not said; a class at the top is most likely.
-        stack.append(_Scope(0, *above))
-    certain = bool(above and above[1])
+    above = declared(language, section)
+    stack = [_Scope(0, *above)] if above else []
+    # How far it was indented is not said: what follows a function there may stand beside it.
+    vague = stack[:] if above and not above[1] else None
+    decorators = 0
     for line in lines:
         text = line.strip()
         if not text:
@@ -110,17 +112,19 @@ def scopes_of(language: str, section: str, lines: Iterable[str]) -> list[tuple[s
         here = declared(language, line)
         while stack and _outside(stack[-1], indent, text, bool(here)):
             stack.pop()
-        if here and stack and not certain and not stack[-1].holds and len(stack) == 1 and above:
+        if here and stack == vague:
             stack.pop()
-        certain = True
         if here is None or (stack and not stack[-1].holds):
+            decorators = decorators + 1 if text.startswith(_DECORATORS) else 0
             found.append((stack[-1].name if stack else "", False))
             continue
         name, holds = here
         is_impl = language == "rust" and text.startswith(("impl", "unsafe impl"))
         full = f"{stack[-1].name}.{name}" if stack and stack[-1].name else name
         stack.append(_Scope(indent, full, holds))
+        found[len(found) - decorators :] = [(full, False)] * decorators
         found.append((full, not is_impl))
+        decorators = 0
     return found
 
 

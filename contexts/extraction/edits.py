@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from contexts.documents import Document
-from contexts.extraction import diffs, patches, patterns
+from contexts.extraction import comparing, diffs, patches, patterns
 from contexts.extraction.diffs import FileDiff
 from contexts.extraction.patches import tool_edit
 from contexts.extraction.patterns import Rules
@@ -49,7 +49,7 @@ def file_edit(data: Document, rules: Rules | None = None) -> Document:
 def from_texts(path: str, old: str | None, new: str | None, rules: Rules | None = None) -> Document:
     """The same of a file whose text was `old` and is `new` (None: no such file), with `diff`."""
     status = "added" if old is None else "deleted" if new is None else "modified"
-    file = FileDiff(path, status, hunks=patches.between(old or "", new or ""))
+    file = FileDiff(path, status, hunks=comparing.between(old or "", new or ""))
     return _with_diff(file, new, rules)
 
 

@@ -1,16 +1,10 @@
-"""Diffs from what an edit's event holds: a `structuredPatch`, or the text before and after."""
+"""Diffs from what a tool tells of its edit, and diffs applied to texts."""
 
 from collections.abc import Sequence
-from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Any
 
+from contexts.extraction.comparing import between
 from contexts.extraction.diffs import LONGEST_LINE, FileDiff, Hunk
-
-CONTEXT = 3
-# How many pairs of lines are compared: beyond the first frequent lines count for nothing, beyond
-# the second all lines between the first and the last difference count as changed.
-EXACT = 4_000_000
-COMPARED = 400_000_000
 
 
 def of_structured_patch(patch: Any) -> list[Hunk]:
@@ -23,37 +17,6 @@ def of_structured_patch(patch: Any) -> list[Hunk]:
             old, new = (start if isinstance(start, int) else 0 for start in starts)
             kept = [line for line in lines if isinstance(line, str) and line[:1] in (" ", "+", "-")]
             hunks.append(Hunk(old, new, lines=kept))
-    return hunks
-
-
-def between(old: str, new: str) -> list[Hunk]:
-    """The hunks that make `new` of `old`; a missing newline at the end is a difference."""
-    before, after = lines_of(old), lines_of(new)
-    if before and after and (old[-1:] == "\n") != (new[-1:] == "\n"):
-        # The longer form is told apart from any line of the other text.
-        (before if old[-1:] != "\n" else after)[-1] += "\n"
-    start = _common(before, after)
-    end = _common(before[start:][::-1], after[start:][::-1])
-    middle = (before[start : len(before) - end], after[start : len(after) - end])
-    first = max(0, start - CONTEXT)
-    hunks = []
-    for group in _groups(*middle, lead=start - first, trail=min(end, CONTEXT)):
-        tag_first, tag_last = group[0], group[-1]
-        lines: list[str] = []
-        for tag, old_from, old_to, new_from, new_to in group:
-            if tag == "equal":
-                lines += [" " + line for line in before[first + old_from : first + old_to]]
-                continue
-            lines += ["-" + line for line in before[first + old_from : first + old_to]]
-            lines += ["+" + line for line in after[first + new_from : first + new_to]]
-        old_length, new_length = tag_last[2] - tag_first[1], tag_last[4] - tag_first[3]
-        hunks.append(
-            Hunk(
-                first + tag_first[1] + (old_length > 0),
-                first + tag_first[3] + (new_length > 0),
-                lines=[line.rstrip("\n") for line in lines],
-            )
-        )
     return hunks
 
 
@@ -113,12 +76,6 @@ def _edited(text: str, edits: Any) -> str | None:
     return text if found else None
 
 
-def lines_of(text: str) -> list[str]:
-    """The lines as a diff counts them: a newline at the end begins no further one."""
-    lines = text.split("\n")
-    return lines[:-1] if lines[-1] == "" else lines
-
-
 def applied(hunks: Sequence[Hunk], lines: Sequence[str], marker: str = "+") -> list[str] | None:
     """The old lines from the new ones (or, with `-`, the new from the old); None when they differ.
 
@@ -162,47 +119,3 @@ def unified(file: FileDiff) -> str:
         parts.append(f"@@ -{hunk.old_start},{sizes[0]} +{hunk.new_start},{sizes[1]} @@")
         parts += hunk.lines
     return "".join(part + "\n" for part in parts)
-
-
-def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """How many lines at the beginning are the same."""
-    return next(
-        (at for at, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1]),
-        min(len(one), len(other)),
-    )
-
-
-_Step = tuple[Literal["replace", "delete", "insert", "equal"], int, int, int, int]
-
-
-class _Known(SequenceMatcher[str]):
-    """Groups steps that were found already."""
-
-    def __init__(self, steps: list[_Step]) -> None:
-        super().__init__()
-        self._known = steps
-
-    def get_opcodes(self) -> list[_Step]:
-        return self._known
-
-
-def _groups(
-    old: list[str], new: list[str], lead: int, trail: int
-) -> list[list[tuple[str, int, int, int, int]]]:
-    """Steps in groups that stand apart, counted from `lead` equal lines before the middle."""
-    if not old and not new:
-        return []
-    steps: list[_Step] = [("equal", 0, lead, 0, lead)] if lead else []
-    for tag, one, two, three, four in _steps(old, new):
-        steps.append((tag, one + lead, two + lead, three + lead, four + lead))
-    if trail:
-        old_end, new_end = lead + len(old), lead + len(new)
-        steps.append(("equal", old_end, old_end + trail, new_end, new_end + trail))
-    return [list(group) for group in _Known(steps).get_grouped_opcodes(CONTEXT)]
-
-
-def _steps(old: list[str], new: list[str]) -> list[_Step]:
-    pairs = len(old) * len(new)
-    if not pairs or pairs > COMPARED:
-        return [("replace", 0, len(old), 0, len(new))]
-    return SequenceMatcher(None, old, new, autojunk=pairs > EXACT).get_opcodes()

@@ -25,7 +25,7 @@ class Edited:
 
 
 def summary_of(edits: Sequence[Edited], paths: Sequence[str]) -> str:
-    """For example "Adds retry to `CloudClient.push`, removes `legacy_push`" and the counts.
+    """For example "Adds retry to `CloudClient.push`, removes `legacy_push`; 2 files, +48 −12".
 
     Without any diff it names `paths` alone; "" when there are none.
     """
@@ -36,7 +36,7 @@ def summary_of(edits: Sequence[Edited], paths: Sequence[str]) -> str:
     removed = sum(edit.file.removed for edit in edits)
     files = "1 file" if len(edits) == 1 else f"{len(edits)} files"
     said = ", ".join(clauses)
-    return f"{said[:1].upper()}{said[1:]}; {files}, +{added} −{removed}"  # noqa: RUF001
+    return f"{said[:1].upper()}{said[1:]}; {files}, +{added} −{removed}"
 
 
 def _clauses(edits: Sequence[Edited]) -> Iterable[str]:

@@ -95,7 +95,7 @@ def problem_of(language: str, rule: dict[str, Any]) -> str:
         return ""
     try:
         Tree(SgRoot("", language).root(), set()).search(rule)
-    except (RuntimeError, TypeError, ValueError) as error:
+    except Exception as error:  # That is what it raises for a field it does not know.
         reasons = []
         cause: BaseException | None = error
         while cause is not None:

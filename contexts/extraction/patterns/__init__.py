@@ -138,7 +138,7 @@ def _rule(file: str, table: Any) -> Rule:
         raise RulesError(f"{where}: `id`, `name` and `means` must be texts.")
     named = table.get("language")
     languages = tuple(named) if isinstance(named, list) else (named,)
-    if not languages or not all(language in trees.LANGUAGES for language in languages):
+    if not languages or not all(_is_text(each) and each in trees.LANGUAGES for each in languages):
         known = ", ".join(sorted(trees.LANGUAGES))
         raise RulesError(f"{where}: `language` must be one or more of {known}.")
     if not isinstance(table.get("phrase", ""), str):

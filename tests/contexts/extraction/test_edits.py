@@ -21,7 +21,7 @@ NEW = (
     "class Client:\n    def push(self):\n        for attempt in range(3):\n"
     "            self.send()\n"
 )
-SUMMARY = "Adds retry to `Client.push`, removes `legacy_push`; 1 file, +2 −5"  # noqa: RUF001
+SUMMARY = "Adds retry to `Client.push`, removes `legacy_push`; 1 file, +2 −5"
 CHANGE = {
     "path": "app/client.py",
     "status": "modified",
@@ -83,7 +83,7 @@ def test_the_old_name_of_a_file_is_not_modified() -> None:
     told = file_edit({"file_paths": ["x.py", "y.py"], "changes": text})
     assert told["files_modified"] == ["y.py"]
     assert told["changes"][0]["renamed_from"] == "x.py"
-    assert told["change_summary"] == "Renames `x.py` to `y.py`; 1 file, +0 −0"  # noqa: RUF001
+    assert told["change_summary"] == "Renames `x.py` to `y.py`; 1 file, +0 −0"
 
 
 def test_a_diff_without_names_is_of_the_file_that_is_named() -> None:
