@@ -17,10 +17,10 @@ COMPARED = 4_000_000
 def between(old: str, new: str) -> list[Hunk]:
     """The hunks that make `new` of `old`; a missing newline at the end is a difference."""
     before, after = lines_of(old), lines_of(new)
-    for text, lines in ((old, before), (new, after)):
+    for text, kept in ((old, before), (new, after)):
         if text and text[-1] != "\n":
             # No line holds one, so this tells it from the same line with its newline.
-            lines[-1] += "\n"
+            kept[-1] += "\n"
     start = _common(before, after)
     end = _common(before[start:][::-1], after[start:][::-1])
     middle = (before[start : len(before) - end], after[start : len(after) - end])

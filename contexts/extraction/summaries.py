@@ -69,8 +69,11 @@ def _of_files(edits: Sequence[Edited]) -> Iterable[str]:
         yield f"creates {_quoted_path(made[0][0].path)} with {_listed(made[0][1])}"
     else:
         yield _of_paths("creates", [file for file, _ in made])
-    for file in [file for file in files if file.status == "renamed"][:_NAMED]:
-        yield f"renames {_quoted_path(file.renamed_from or '')} to {_quoted_path(file.path)}"
+    if moved := [file for file in files if file.status == "renamed"]:
+        first, more = moved[0], len(moved) - 1
+        also = f" and {more} more {'file' if more == 1 else 'files'}" if more else ""
+        before = _quoted_path(first.renamed_from or "")
+        yield f"renames {before} to {_quoted_path(first.path)}{also}"
     yield _of_paths("deletes", [file for file in files if file.status == "deleted"])
     rest = [file for file in silent if file.status == "modified"]
     yield _of_paths("edits", [file for file in rest if file.hunks])

@@ -66,7 +66,10 @@ def parse(language: str, text: str) -> Tree | None:
     """
     if SgRoot is None or language not in LANGUAGES or len(text) > LONGEST_TEXT:
         return None
-    root = SgRoot(text, language).root()
+    try:
+        root = SgRoot(text, language).root()
+    except UnicodeEncodeError:  # A lone surrogate is no text.
+        return None
     kinds, level = set(), [root]
     for _ in range(DEEPEST):
         kinds.update([node.kind() for node in level])

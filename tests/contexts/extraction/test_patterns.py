@@ -75,10 +75,11 @@ def test_errors_in_a_text_hide_only_themselves() -> None:
     [
         ("cobol", "MOVE A TO B."),
         ("", "@dataclass"),
+        ("python", "@dataclass\nclass A:\n    x = '\ud800'\n"),
         ("python", "@dataclass\nclass A:\n    x: int\n" + "#" * trees.LONGEST_TEXT),
         ("python", "@dataclass\nclass A:\n    x = " + "(" * 5000 + ")" * 5000),
     ],
-    ids=["unknown", "none", "too long", "too deep"],
+    ids=["unknown", "none", "no text", "too long", "too deep"],
 )
 def test_what_cannot_be_searched_has_no_patterns(language: str, text: str) -> None:
     assert shipped().find(language, text) == []

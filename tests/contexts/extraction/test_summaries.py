@@ -44,6 +44,8 @@ SENTENCES = [
     ([edited(removed="f", status="deleted")], "Deletes `a.py`; 1 file, +4 −2"),
     ([edited("new.py", status="renamed", before="old.py")],
      "Renames `old.py` to `new.py`; 1 file, +4 −2"),
+    ([edited("c", status="renamed", before="a"), edited("d", status="renamed", before="b")],
+     "Renames `a` to `c` and 1 more file; 2 files, +8 −4"),
     ([edited("README.md")], "Edits `README.md`; 1 file, +4 −2"),
     ([edited("/home/me/x/README.md")], "Edits `README.md`; 1 file, +4 −2"),
     ([edited("C:\\x\\README.md")], "Edits `README.md`; 1 file, +4 −2"),
