@@ -8,7 +8,7 @@ import math
 import re
 from xml.etree.ElementTree import Element, ParseError
 
-from defusedxml import DefusedXmlException
+from defusedxml import DefusedXmlException  # type: ignore[import-untyped]
 from defusedxml import ElementTree as DefusedElementTree
 from junitparser import Error, Failure, Skipped, TestCase
 

@@ -209,9 +209,9 @@ class _Reading:
             session_id=session.session_id,
             tool_use_id=calls.tool_use_id_of(block, line),
             tool=tool,
-            description=calls.describe(tool, block.get("input"), session.cwd),
-            input=calls.kept(block.get("input")),
+            arguments=block.get("input"),
             at=at,
+            cwd=session.cwd,
             agent_id=text_of(line, "agentId")[:100],
             is_sidechain=line.get("isSidechain") is True,
         )
@@ -225,7 +225,7 @@ class _Reading:
             return
         result = line.get("toolUseResult")
         only = sum(each.get("type") == "tool_result" for each in lines.blocks_of(line)) == 1
-        call.result = calls.kept(result if only and result is not None else block.get("content"))
+        call.result = result if only and result is not None else block.get("content")
         call.is_error = block.get("is_error") is True
         self._add(call)
 

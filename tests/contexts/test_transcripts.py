@@ -114,6 +114,28 @@ def test_an_entry_tells_of_its_call(organization: str) -> None:
     assert shell["details"]["is_error"] is False
 
 
+def test_an_entry_tells_what_its_call_did(organization: str, tmp_path: Path) -> None:
+    run(COVERAGE)
+
+    details = [entry["details"] for entry in actions()]
+    edits = [each["extracted"] for each in details if each["action_type"] == "file_edit"]
+    assert [(each["changes"][0]["added"], each["changes"][0]["removed"]) for each in edits] == [
+        (5, 0),
+        (8, 1),
+        (7, 0),
+    ]
+    tested = [each["extracted"] for each in details if "test_results" in each["extracted"]]
+    assert [each["test_results"]["passed"] for each in tested] == [2]
+    codes = [each["extracted"]["exit_code"] for each in details if each["action_type"] == "command"]
+    assert codes == [0, 0, 0, 0, 1]
+
+    secret = "ghp_" + "a1B2" * 9
+    # Where the tail begins, half of it would still stand.
+    text = "x" * 400 + f" {secret} " + "\n".join(["y" * 104] * 19)
+    run(write(tmp_path, "s.jsonl", call(1), result(1, content=text)))
+    assert "a1B2" not in json.dumps([entry["details"] for entry in actions()])
+
+
 def test_a_failed_call_keeps_its_error(organization: str) -> None:
     run(COVERAGE)
 
