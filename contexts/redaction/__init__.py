@@ -234,7 +234,7 @@ def _labelled(match: re.Match[str]) -> _Verdict:
         # What a parser calls a token: `token == "not"`, `token = "&"`, `token = "not in"`.
         if kind == "token" and not harmless:
             compared = "==" in match["by"] and value.isalpha()
-            harmless = compared or SPACE.search(value) or not WORD.search(value)
+            harmless = bool(compared or SPACE.search(value) or not WORD.search(value))
         return None if harmless else (kind, "quoted")
     return None if _harmless_bare(match, kind, before) else (kind, "bare")
 
