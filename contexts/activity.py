@@ -27,7 +27,7 @@ def of(organization_id: str, task_id: str) -> Document:
     Entries only come to it: what was found is cached by how many there are and the newest one.
     """
     entries = entries_of(organization_id, TASK, task_id).filter(kind=Entry.Kind.ACTION)
-    newest = entries.order_by("-pk").values_list("pk", flat=True).first()
+    newest = entries.order_by("-pk").values_list("entry_id", flat=True).first()
     if newest is None:
         return _Activity().document()
     pending = _unfinished(organization_id, task_id)

@@ -13,12 +13,11 @@ from tests.conftest import make_chain
 ADDRESS = "/api/v1/actions/"
 DIFF = """--- a/shop/cart.py
 +++ b/shop/cart.py
-@@ -1,3 +1,4 @@
+@@ -1,2 +1,3 @@
  def total(items):
 -    return 0
 +    amount = sum(items)
 +    return amount
- 
 """
 
 
