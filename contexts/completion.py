@@ -8,14 +8,13 @@ from django.utils import timezone
 from contexts import delegations, merging, services
 from contexts.access import Caller
 from contexts.errors import DocumentTooLarge, NotFound
+from contexts.lessons import reusable_patterns
 from contexts.levels import PROJECT, TASK, Document
-from contexts.models import Context, Delegation, Entry, owned
+from contexts.models import Context, Delegation, owned
 from contexts.queries import ancestor_id, timestamp
 
 logger = logging.getLogger("contextsys.completion")
 REASON = "Reusable patterns discovered"
-MOST_PATTERNS = 50
-LONGEST_PATTERN = 2_000
 ATTEMPTS = 10
 
 
@@ -101,30 +100,3 @@ def _made_by(caller: Caller, task: Context) -> list[Delegation]:
             created_at__gte=task.created_at,
         ).order_by("id")
     )
-
-
-def reusable_patterns(task: Context) -> Document:
-    """What a task found that others can use: its high and critical insights, newest 50.
-
-    By entry id, so that patterns of several tasks merge into one project without overwriting;
-    a long one shortened, as `evidence` names the whole.
-    """
-    insights = owned(
-        task.organization_id,
-        Entry,
-        level=TASK.name,
-        context_id=task.context_id,
-        kind=Entry.Kind.INSIGHT,
-        importance__in=("high", "critical"),
-        created_at__gte=task.created_at,
-    ).order_by("-created_at", "-id")[:MOST_PATTERNS]
-    return {
-        str(insight.entry_id): {
-            "pattern": insight.content[:LONGEST_PATTERN],
-            "category": insight.category,
-            "importance": insight.importance,
-            "task_id": task.context_id,
-            "evidence": [str(insight.entry_id)],
-        }
-        for insight in insights
-    }

@@ -13,9 +13,9 @@ from contexts import services
 from contexts.changes import Author, announce
 from contexts.errors import IdTaken
 from contexts.identifiers import uuid7
-from contexts.levels import Level
+from contexts.levels import LEVELS, Level
 from contexts.models import Context, Entry
-from contexts.services.rows import redacted
+from contexts.services.rows import last_version, redacted
 
 CATEGORIES = ("technical", "business", "performance", "security", "discovery")
 LONGEST_AGENT = 150
@@ -24,7 +24,11 @@ IMPORTANCES = ("low", "medium", "high", "critical")
 
 @dataclass(frozen=True)
 class Draft:
-    """An entry before it is added. Left out: the author's name, a new id, now."""
+    """An entry before it is added. Left out: the author's name, a new id, now.
+
+    An unfinished one is there at once, but the feed, and so every other node, hears of it only
+    when `finish` has given it the rest: outside, an entry never changes.
+    """
 
     kind: Entry.Kind
     content: str
@@ -34,6 +38,7 @@ class Draft:
     details: dict[str, Any] = field(default_factory=dict)
     entry_id: UUID | None = None
     at: datetime | None = None
+    unfinished: bool = False
 
 
 @transaction.atomic
@@ -115,7 +120,26 @@ def _append(author: Author, level: Level, row: Context, drafts: Sequence[Draft])
         author.organization_id,
         [
             services.remark(author, level, row, services.Operation.ENTRY_ADDED, entry=entry)
-            for entry in entries
+            for entry, draft in zip(entries, drafts, strict=True)
+            if not draft.unfinished
         ],
     )
     return entries
+
+
+@transaction.atomic
+def finish(author: Author, entry: Entry, draft: Draft) -> None:
+    """Gives an unfinished entry the content and details of `draft`, and tells the feed of it.
+
+    Its context may be deleted by now: the news is the entry's all the same.
+    """
+    level = LEVELS[entry.level]
+    row = services.find_locked(level, entry.organization_id, entry.context_id)
+    source = row or last_version(level, entry.organization_id, entry.context_id)
+    entry.content, entry.details = redacted(draft.content), redacted(draft.details)
+    entry.save(update_fields=["content", "details"])
+    if source is not None:
+        added = services.Operation.ENTRY_ADDED
+        announce(
+            entry.organization_id, [services.remark(author, level, source, added, entry=entry)]
+        )

@@ -5,18 +5,14 @@ import secrets
 import time
 import uuid
 
+from contexts.naming import context_id_from as context_id_from
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*", re.ASCII)
 
 
 def is_context_id(text: str, longest: int) -> bool:
     """Whether `text` may name a context of a level whose ids have up to `longest` characters."""
     return len(text) <= longest and _ID.fullmatch(text) is not None
-
-
-def context_id_from(text: str, longest: int, fallback: str) -> str:
-    """A valid id that resembles `text` (a path, a branch name); `fallback` when nothing is left."""
-    cleaned = re.sub(r"[^A-Za-z0-9._:@-]+", "-", text).strip("-._:@")
-    return cleaned[:longest] or fallback
 
 
 def uuid7() -> uuid.UUID:

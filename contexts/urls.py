@@ -8,6 +8,7 @@ from contexts.levels import BRANCH, GLOBAL, LEVELS, PROJECT, TASK, Level
 from contexts.models import Delegation
 from contexts.views.about import ContextWithParts, TaskViews
 from contexts.views.asyncapi import AsyncApiView
+from contexts.views.capture import ActionsView, HooksView
 from contexts.views.feed import DecisionView, DelegationsView, FeedView, NothingHere, long_poll
 from contexts.views.schema import document_the_rest, documented
 
@@ -27,6 +28,8 @@ for level in LEVELS.values():
 
 urlpatterns = [
     path("", include(router.urls)),
+    path("actions/", ActionsView.as_view(), name="actions"),
+    path("hooks/claude-code/", HooksView.as_view(), name="hooks-claude-code"),
     path("changes/", long_poll(FeedView.as_view()), name="changes"),
     path("delegations/", DelegationsView.as_view(), name="delegations"),
     path(

@@ -140,6 +140,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "contexts.tasks.expire_idempotency_records",
         "schedule": 3600.0,
     },
+    "finish large calls": {
+        "task": "contexts.tasks.finish_calls",
+        "schedule": 10.0,
+        "options": {"expires": 60.0},
+    },
     "compact history": {"task": "contexts.tasks.compact_history", "schedule": 24 * 3600.0},
 }
 if CONTEXTSYS_CLOUD_URL:

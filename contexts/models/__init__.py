@@ -8,7 +8,15 @@ from contexts.models.contexts import (
     TaskContext,
     owned,
 )
-from contexts.models.log import NEWEST_VERSION, Change, Delegation, Entry, Feed, versions
+from contexts.models.log import (
+    NEWEST_VERSION,
+    Change,
+    Delegation,
+    Entry,
+    Feed,
+    PendingCall,
+    versions,
+)
 from contexts.models.people import Agent, IdempotencyRecord, Membership, Role
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     "GlobalContext",
     "IdempotencyRecord",
     "Membership",
+    "PendingCall",
     "ProjectContext",
     "Role",
     "TaskContext",

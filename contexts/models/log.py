@@ -52,6 +52,22 @@ class Entry(models.Model):
         return f"{self.kind} on {self.level} {self.context_id}"
 
 
+class PendingCall(models.Model):
+    """A tool call too large to look into while its agent waits; its entry is unfinished till then.
+
+    `sealed` is the call as it came, encrypted: it may hold secrets that are yet to be taken out.
+    """
+
+    entry = models.OneToOneField(Entry, models.CASCADE, primary_key=True, related_name="+")
+    sealed = models.BinaryField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    claimed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"call of entry {self.entry_id}"
+
+
 class Feed(models.Model):
     """The counter of an organization's change log. `epoch` changes when a backup is put back."""
 

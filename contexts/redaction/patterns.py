@@ -17,6 +17,7 @@ NAMES = r"""
   | (?P<private_key> (?:private|ssh)[ _.-]?key )
   | (?P<api_key> (?:api|access|auth|account|signing|encryption|master)[ _.-]?key )
   | (?P<token> token )
+  | (?P<credentials> credentials? )
 """
 NAME_AT_END = re.compile(rf"(?:{NAMES})\Z", re.IGNORECASE | re.VERBOSE)
 KINDS = tuple(NAME_AT_END.groupindex)
@@ -85,16 +86,34 @@ SHAPES = [
         ("pypi_token", "pypi-", START + r"pypi-(?:AgE[\w-]{10,}|\w{40,})"),
         ("huggingface_token", "hf_", START + r"hf_[^\W_]{30,}"),
         ("agent_key", "ctx_", START + r"ctx_[\w-]{40,}"),
+        ("slack_webhook", "hooks.slack.com/", r"(?<=hooks\.slack\.com/services/)[\w/]{20,}"),
+        ("discord_webhook", "/api/webhooks/", r"(?<=/api/webhooks/)\d{15,22}/[\w-]{40,}"),
+        ("sendgrid_key", "sg.", START + r"SG\.[\w-]{16,}\.[\w-]{16,}"),
+        ("mailgun_key", "key-", r"(?:(?<![\w-])|(?<=\\[nrt]))key-[0-9a-f]{32}(?![0-9a-f])"),
+        ("digitalocean_token", "_v1_", START + r"do[opr]_v1_[0-9a-f]{40,}"),
+        ("telegram_token", ":aa", r"(?<!\d)\d{8,10}:AA[\w-]{30,}"),
+        ("docker_token", "dckr_", START + r"dckr_[po]at_[\w-]{20,}"),
+        ("vault_token", "hvs. hvb. hvr.", START + r"hv[sbr]\.[\w-]{20,}"),
+        ("shopify_token", "shp", START + r"shp(?:at|ca|pa|ss|tk)_[0-9a-f]{30,}"),
+        ("linear_key", "lin_", START + r"lin_(?:api|oauth)_[^\W_]{30,}"),
+        ("databricks_token", "dapi", START + r"dapi[0-9a-f]{32}"),
+        ("square_token", "sq0", START + r"sq0[a-z]{3}-[\w-]{20,}"),
+        ("age_key", "age-secret-key-1", START + r"AGE-SECRET-KEY-1[A-Z0-9]{50,}"),
+        ("grafana_token", "glsa_ glc_", START + r"gl(?:sa|c)_[\w=-]{30,}"),
+        ("sentry_token", "sntry", START + r"sntry[su]_[\w+/=-]{40,}"),
+        ("planetscale_token", "pscale_", START + r"pscale_(?:tkn|pw|oauth)_[\w-]{30,}"),
+        ("rubygems_key", "rubygems_", START + r"rubygems_[0-9a-f]{40,}"),
+        ("doppler_token", "dp.", START + r"dp\.(?:pt|st|ct|sa|scim|audit)\.[\w.-]{40,}"),
+        ("figma_token", "figd_", START + r"figd_[\w-]{30,}"),
+        ("newrelic_key", "nrak-", START + r"NRAK-[A-Z0-9]{20,}"),
+        ("replicate_token", "r8_", START + r"r8_[^\W_]{30,}"),
+        ("groq_key", "gsk_", START + r"gsk_[^\W_]{40,}"),
+        ("xai_key", "xai-", START + r"xai-[^\W_]{40,}"),
         ("jwt", "eyj", JWT),
     )
 ]
 
-LABELS = ("pass", "pwd", "secret", "key", "token")
-# For short texts one search is quicker than asking for each needle.
-HINT = re.compile(
-    "|".join((*(needle for _, needles, _ in SHAPES for needle in needles), *LABELS))
-    + "|bearer|authorization|://"
-)
+LABELS = ("pass", "pwd", "secret", "key", "token", "credential")
 
 BARE = r"""(?:[^\s"'`,;&|<>(){}\[\]\\]|\\(?![nrt"'\\]))"""
 OPEN = r"""[bBrRuUfF]{0,2}(?P<quote>\"{3}|'{3}|\\{1,7}["']|["'`])"""
@@ -131,5 +150,9 @@ OPERATOR = re.compile(r"[ \t]+(?:or|and|if|\+|\|\||\?)[ \t]")
 PROSE = re.compile(r"[ \t]+[A-Za-z]")
 SCHEME = re.compile(r"\A(?:bearer|basic|token)\s+", re.IGNORECASE)
 PATH_BEFORE = re.compile(r"/[\w.-]*\Z")  # `/etc/passwd: Permission denied`
+# Of more digits a number is rather a key than a count.
+LONGEST_COUNT = 11
 NUMBER = re.compile(r"[\d:.,%]+")
-NO_DIGITS_OR_NUMBER = re.compile(r"[A-Za-z_]+|[\d:.,%]+")
+NO_DIGITS = re.compile(r"[A-Za-z_]+")
+SPACE = re.compile(r"\s")
+WORD = re.compile(r"\w")

@@ -8,7 +8,10 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from contexts import documents
+from contexts.documents import Document
 from contexts.entries import Draft
+from contexts.extraction import extract
+from contexts.extraction.tool_calls import action_of, text_of
 from contexts.models import Entry
 from contexts.services.rows import redacted
 
@@ -23,35 +26,58 @@ _TELLING = ("command", "file_path", "notebook_path", "pattern", "query", "url", 
 
 @dataclass
 class Call:
-    """A tool call, its parts capped already; `result` None as long as there is none."""
+    """A tool call as it came; `is_error` is None, and `result` too, until it was answered."""
 
     session_id: str
     tool_use_id: str
     tool: str
-    description: str
-    input: Any
+    arguments: Any
     at: datetime | None
+    cwd: str = ""
     agent_id: str = ""
     is_sidechain: bool = False
     result: Any = None
     is_error: bool | None = None
+    duration_ms: Any = None
+
+    def action(self) -> tuple[str, Document]:
+        """Its `action_type` and what was extracted (contract §5)."""
+        error = None
+        if self.is_error:
+            error = text_of(self.result) or json.dumps(self.result, ensure_ascii=False)
+        action_type, data = action_of(
+            self.tool,
+            self.arguments,
+            self.result,
+            error=error,
+            ran=self.is_error is not None,
+            duration_ms=self.duration_ms,
+            cwd=self.cwd,
+        )
+        extracted = extract(action_type, data, redacted)
+        # `input` and `result` hold what was edited.
+        extracted.pop("diff", None)
+        return action_type, extracted
 
     def draft(self, organization_id: str, agent: str) -> Draft:
         """The entry to add; the same call gives the same id."""
+        action_type, extracted = self.action()
         details: dict[str, Any] = {
             "tool": self.tool,
             "tool_use_id": self.tool_use_id,
-            "input": self.input,
+            "action_type": action_type,
+            "extracted": extracted,
+            "input": kept(self.arguments),
         }
         if self.is_error is not None:
-            details |= {"result": self.result, "is_error": self.is_error}
+            details |= {"result": kept(self.result), "is_error": self.is_error}
         if self.is_sidechain:
             details["sidechain"] = True
         if self.agent_id:
             details["agent_id"] = self.agent_id
         return Draft(
             Entry.Kind.ACTION,
-            self.description,
+            describe(self.tool, self.arguments, self.cwd),
             agent=agent,
             details=details,
             entry_id=entry_id_of(organization_id, self.session_id, self.tool_use_id),

@@ -1,6 +1,5 @@
 """Sessions into task contexts: one task each, every tool call an entry of it."""
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,15 +9,16 @@ from typing import Any
 
 from contexts import entries, services
 from contexts.changes import Author
-from contexts.errors import IdTaken, Invalid
-from contexts.identifiers import context_id_from, is_context_id
-from contexts.levels import BRANCH, PROJECT, TASK, Document, Level
+from contexts.errors import Invalid
+from contexts.identifiers import is_context_id
+from contexts.levels import BRANCH, PROJECT, TASK, Document
 from contexts.models import Entry
 from contexts.queries import entries_of, timestamp
 from contexts.transcripts import calls, lines
 from contexts.transcripts.calls import Call
 from contexts.transcripts.lines import Line, text_of
-from contexts.transcripts.sessions import LONGEST_TEXT, Session
+from contexts.transcripts.places import Place
+from contexts.transcripts.sessions import ENDED, Session
 
 BATCH = 300
 MOST_OPEN = 5_000
@@ -67,7 +67,7 @@ class Import:
         if not 0 < len(agent) <= LONGEST_AGENT or not agent.isprintable():
             raise Invalid({"agent": [f"A name has 1 to {LONGEST_AGENT} characters."]})
         self.author = Author(organization_id, agent)
-        self.project_id, self.branch_id = project_id, branch_id
+        self._place = Place(self.author, project_id, branch_id)
         self.summary = Summary()
         self._sessions: dict[str, Session] = {}
 
@@ -91,7 +91,7 @@ class Import:
 
     def flush(self, session: Session) -> None:
         """Adds the entries that wait; the task is made when it is missing."""
-        self._ensure_task(session)
+        self._place.ensure_task(session, {"data": session.news({}, len(session.drafts))})
         drafts, session.drafts = session.drafts, []
         if drafts:
             added = len(entries.add_many(self.author, TASK, session.task_id, drafts))
@@ -120,60 +120,12 @@ class Import:
             TASK,
             session.task_id,
             Entry.Kind.PROGRESS,
-            f"Session ended: {session.last_words or f'{tool_calls} tool calls'}",
+            f"{ENDED} {session.last_words or f'{tool_calls} tool calls'}",
             entry_id=calls.entry_id_of(
                 self.author.organization_id, session.session_id, f"end {timestamp(at)}"
             ),
             at=at,
         )
-
-    def _ensure_task(self, session: Session) -> None:
-        values = {"data": session.news({}, len(session.drafts))}
-        if not self._exists(TASK, session.task_id):
-            self._create(TASK, session.task_id, values, self._ensure_branch(session))
-
-    def _ensure_branch(self, session: Session) -> str:
-        organization_id = self.author.organization_id
-        git_branch = session.git_branch or "main"
-        project_id = self.project_id or context_id_from(session.folder, 36, "unknown")
-        if self.branch_id:
-            candidates = [self.branch_id]
-        else:
-            made = f"{project_id}:{git_branch}"
-            candidates = [_branch_id(made), _branch_id(made, always_hashed=True)]
-        for branch_id in candidates:
-            row = BRANCH.rows(organization_id, context_id=branch_id).first()
-            if row is None:
-                break
-            # A branch that was named alone brings its own project.
-            if (self.branch_id and not self.project_id) or BRANCH.parent_id(row) == project_id:
-                return branch_id
-        else:
-            raise Invalid({"branch": [f"{branch_id} belongs to another project."]})
-        if not self._exists(PROJECT, project_id):
-            name = session.folder[:LONGEST_TEXT]
-            self._create(PROJECT, project_id, {"project_name": name}, organization_id)
-        self._create(BRANCH, branch_id, {"git_branch_name": git_branch}, project_id)
-        return branch_id
-
-    def _exists(self, level: Level, context_id: str) -> bool:
-        return level.rows(self.author.organization_id, context_id=context_id).exists()
-
-    def _create(self, level: Level, context_id: str, values: Document, parent_id: str) -> None:
-        parents = {level.parent_field: parent_id}
-        try:
-            services.create(self.author, level, values, context_id=context_id, parent_ids=parents)
-        except IdTaken:
-            return  # Someone else made it since we looked.
-
-
-def _branch_id(text: str, always_hashed: bool = False) -> str:
-    longest = BRANCH.longest_id
-    branch_id = context_id_from(text, len(text), "main")
-    if len(branch_id) <= longest and not always_hashed:
-        return branch_id
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{branch_id[: longest - 9]}-{digest}"
 
 
 class _Reading:
@@ -209,9 +161,9 @@ class _Reading:
             session_id=session.session_id,
             tool_use_id=calls.tool_use_id_of(block, line),
             tool=tool,
-            description=calls.describe(tool, block.get("input"), session.cwd),
-            input=calls.kept(block.get("input")),
+            arguments=block.get("input"),
             at=at,
+            cwd=session.cwd,
             agent_id=text_of(line, "agentId")[:100],
             is_sidechain=line.get("isSidechain") is True,
         )
@@ -225,7 +177,7 @@ class _Reading:
             return
         result = line.get("toolUseResult")
         only = sum(each.get("type") == "tool_result" for each in lines.blocks_of(line)) == 1
-        call.result = calls.kept(result if only and result is not None else block.get("content"))
+        call.result = result if only and result is not None else block.get("content")
         call.is_error = block.get("is_error") is True
         self._add(call)
 

@@ -47,16 +47,23 @@ def parse(raw: bytes) -> Line | None:
     """The object in one line; None when there is none."""
     text = raw.decode("utf-8-sig", errors="replace")
     try:
-        value = json.loads(
-            text, strict=False, parse_int=_whole, parse_float=_real, parse_constant=str
-        )
-        if _SUSPICIOUS.search(text):
-            value = _storable(value)
-        if depth(value) > MAX_LINE_DEPTH:
-            return None
+        value = value_of(text, strict=False, constant=str)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
+
+
+def value_of(text: str, *, strict: bool, constant: Callable[[str], Any]) -> Any:
+    """The JSON value of a text, as it can be stored; `constant` is asked for NaN and the like.
+
+    Raises `ValueError`, and `RecursionError` when it is nested too deeply to look into.
+    """
+    value = json.loads(
+        text, strict=strict, parse_int=_whole, parse_float=_real, parse_constant=constant
+    )
+    if depth(value) > MAX_LINE_DEPTH:
+        raise RecursionError
+    return _storable(value) if _SUSPICIOUS.search(text) else value
 
 
 def _whole(text: str) -> int | str:

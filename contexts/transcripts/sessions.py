@@ -18,6 +18,15 @@ from contexts.transcripts.lines import Line, text_of
 LONGEST_TITLE = 200
 LONGEST_WORDS = 1_000
 LONGEST_TEXT = 255
+# How the progress that tells of a session's end begins, whoever tells it.
+ENDED = "Session ended:"
+
+
+def task_id_of(session_id: str) -> str:
+    """The session's own id where it may be a task's, else one made from it."""
+    if is_context_id(session_id, TASK.longest_id):
+        return session_id
+    return "session-" + hashlib.sha256(session_id.encode()).hexdigest()[:28]
 
 
 @dataclass
@@ -36,10 +45,7 @@ class Session:
 
     @property
     def task_id(self) -> str:
-        """The session's own id where it may be one, else one made from it."""
-        if is_context_id(self.session_id, TASK.longest_id):
-            return self.session_id
-        return "session-" + hashlib.sha256(self.session_id.encode()).hexdigest()[:28]
+        return task_id_of(self.session_id)
 
     @property
     def folder(self) -> str:

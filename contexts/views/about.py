@@ -10,6 +10,7 @@ from rest_framework.request import Request
 
 from contexts import (
     access,
+    activity,
     completion,
     delegations,
     entries,
@@ -182,7 +183,13 @@ class ContextWithParts(ContextViews):
 
 
 class TaskViews(ContextWithParts):
-    """Tasks end."""
+    """Tasks end, and are looked at while they do not."""
+
+    @action(detail=True)
+    def activity(self, request: Request, context_id: str) -> HttpResponse:
+        row = self.found(context_id)
+        answer = to_json(activity.of(self.caller.organization_id, row.context_id))
+        return conditional(request, _etag(answer), answer, requests.JSON)
 
     @action(detail=True, methods=["post"])
     @write

@@ -1,7 +1,7 @@
 """What all views of the API share."""
 
 from functools import wraps
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.http import HttpResponse
 from rest_framework.request import Request
@@ -10,13 +10,18 @@ from rest_framework.views import APIView
 from contexts import upstream
 from contexts.access import Caller
 from contexts.errors import Invalid, NotFound
-from contexts.requests import has_current
+from contexts.requests import has_current, raw_body
 from contexts.views import idempotency
 from contexts.views.errors import json_answer
 
 
 class ApiView(APIView):
-    """An endpoint: an authenticated caller, answers that no shared cache may keep."""
+    """An endpoint: an authenticated caller, answers that no shared cache may keep.
+
+    `body_limit`: how many bytes a body may have, where that is not what a document may have.
+    """
+
+    body_limit: ClassVar[int | None] = None
 
     @property
     def caller(self) -> Caller:
@@ -26,9 +31,13 @@ class ApiView(APIView):
         """The answer to a write: `body` tells of a context or of something at one; with how far
         the hub has that.
         """
+        return json_answer({**body, "sync": self.standing(body)}, status, headers)
+
+    def standing(self, body: dict[str, Any]) -> dict[str, str]:
+        """How far the hub has the context that `body` tells of."""
         context_id = body.get("context_id", body["id"])
-        standing = upstream.standing(self.caller.organization_id, body["level"], context_id)
-        return json_answer({**body, "sync": {"status": standing}}, status, headers)
+        organization_id = self.caller.organization_id
+        return {"status": upstream.standing(organization_id, body["level"], context_id)}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -57,6 +66,8 @@ def write(method: Any) -> Any:
 
     @wraps(method)
     def once(view: ApiView, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        if view.body_limit is not None:
+            raw_body(request, view.body_limit)
         # Before the transaction: what others wrote can only come in between ours.
         upstream.refresh(view.caller.organization_id)
         return idempotency.answer_once(

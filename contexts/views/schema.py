@@ -17,7 +17,7 @@ from contexts.entries import CATEGORIES, IMPORTANCES
 from contexts.filters import ancestor_fields
 from contexts.levels import Level
 from contexts.models import Entry
-from contexts.views import about, feed
+from contexts.views import about, capture, feed
 from contexts.views.pages import LARGEST_PAGE
 
 REFUSALS = {
@@ -210,11 +210,18 @@ def documented(level: Level, views: type) -> Any:
     if hasattr(views, "complete"):
         completed = serializers.context_answer(level, completed=True)
         operations["complete"] = writes(serializers.CompletionBody, completed)
+    if hasattr(views, "activity"):
+        operations["activity"] = extend_schema(
+            responses=answers({200: serializers.ActivityAnswer, 304: EMPTY}, READ),
+            parameters=[IF_NONE_MATCH],
+            description="The task at a glance, from its entries; the newest come first.",
+        )
     return extend_schema_view(**operations)(views)
 
 
 def document_the_rest() -> None:
     """Documents the views that are not of a level."""
+    _document_capture()
     number = {"type": "integer", "minimum": 0, "maximum": feed.LARGEST_SEQ}
     extend_schema_view(
         get=extend_schema(
@@ -243,3 +250,25 @@ def document_the_rest() -> None:
             parameters=WRITES,
         )
     )(feed.DecisionView)
+
+
+def _document_capture() -> None:
+    extend_schema_view(
+        post=extend_schema(
+            request={requests.JSON: serializers.ActionBody},
+            responses=answers({201: serializers.ActionAnswer}, WRITE),
+            parameters=WRITES,
+            description="`action_data` names the task (`task_id`). A body may have 8 MiB.",
+        )
+    )(capture.ActionsView)
+    extend_schema_view(
+        post=extend_schema(
+            request={requests.JSON: OpenApiTypes.OBJECT},
+            responses=answers({200: serializers.HookAnswer}, (400, 401, 403, 404, 406, 413, 503)),
+            parameters=[
+                query("project", description="An id, or a name to make one from; else the cwd's."),
+                query("branch", description="An id, or a git branch; else `PROJECT:main`."),
+            ],
+            description="A hook event of a coding agent, as it comes; any JSON object will do.",
+        )
+    )(capture.HooksView)

@@ -6,9 +6,9 @@ import pytest
 
 from contexts import completion, entries, services
 from contexts.access import Caller
-from contexts.completion import MOST_PATTERNS
 from contexts.errors import NotFound, RevisionMismatch
 from contexts.history import head_of
+from contexts.lessons import MOST_PATTERNS
 from contexts.levels import PROJECT, TASK, Document
 from contexts.models import Delegation, Entry, Role, owned
 from tests.conftest import make_organization
@@ -141,3 +141,120 @@ def test_missing_and_strange_tasks_are_not_found(tasks: Caller) -> None:
     for caller, task in ((tasks, "t3"), (Caller("elsewhere", "stranger", Role.ADMIN), "t1")):
         with pytest.raises(NotFound):
             completion.complete(caller, task, "done")
+
+
+def act(author: Caller, extracted: Document, task: str = "t1") -> str:
+    details = {"extracted": extracted}
+    entry = entries.add(author, TASK, task, Entry.Kind.ACTION, "did it", details=details)
+    return str(entry.entry_id)
+
+
+def edit(author: Caller, *patterns: str) -> str:
+    return act(author, {"changes": [], "patterns_used": list(patterns)})
+
+
+def run_tests(author: Caller, passed: int = 3, failed: int = 0, code: int = 0) -> str:
+    results = {"passed": passed, "failed": failed, "errors": None}
+    return act(author, {"command": "pytest", "exit_code": code, "test_results": results})
+
+
+def lessons(author: Caller, task: str = "t1") -> list[Document]:
+    completion.complete(author, task, "done")
+    return list(patterns_of_project().values())
+
+
+def test_a_pattern_of_two_edits_that_passed_their_tests_is_reusable(tasks: Caller) -> None:
+    first = edit(tasks, "repository", "retry")
+    run_tests(tasks, failed=1, code=1)
+    second = edit(tasks, "repository")
+    run = run_tests(tasks)
+    edit(tasks, "retry")
+    edit(tasks, "retry")
+    assert lessons(tasks) == [
+        {"pattern": "repository", "edits": 2, "task_id": "t1", "evidence": [second, first, run]}
+    ]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        {"passed": 3, "failed": 1},
+        {"passed": 3, "failed": 0, "errors": 2},
+        {"passed": 0, "failed": 0},
+        {"passed": None, "failed": None},
+        {"passed": "3"},
+        {},
+    ],
+)
+def test_a_run_that_did_not_pass_proves_nothing(tasks: Caller, run: Document) -> None:
+    for _ in range(2):
+        edit(tasks, "repository")
+    act(tasks, {"test_results": run})
+    assert lessons(tasks) == []
+
+
+def test_a_command_that_worked_repeatedly_is_reusable(tasks: Caller) -> None:
+    def ran(command: str, *codes: int | None, kind: str = "build") -> list[str]:
+        return [act(tasks, {"command": command, "exit_code": code, "kind": kind}) for code in codes]
+
+    worked = ran("make dist", 1, 0, 0)
+    ran("make once", 0)
+    ran("make broken", 0, 0, 1)
+    ran("make unknown", None, None)
+    ran("ls -la", 0, 0, kind="other")
+    ran("git commit -m x", 0, 0, kind="vcs")
+    assert lessons(tasks) == [
+        {
+            "pattern": "`make dist` works",
+            "command": "make dist",
+            "times": 2,
+            "task_id": "t1",
+            "evidence": [worked[2], worked[1]],
+        }
+    ]
+
+
+def test_what_actions_teach_is_delegated_once_with_its_reason(tasks: Caller) -> None:
+    for _ in range(2):
+        edit(tasks, "repository")
+        run_tests(tasks)
+    insight(tasks, "t1", "hash keys")
+    _, made = completion.complete(tasks, "t1", "done")
+    head = head_of("global")
+    _, again = completion.complete(tasks, "t1", "done")
+    assert [each.reason for each in made] == ["Reusable patterns discovered"]
+    assert len(made[0].data["reusable_patterns"]) == 3
+    assert (again, head_of("global")) == (made, head)
+    assert_log_is_the_state("global")
+
+
+def test_lessons_of_two_tasks_stand_side_by_side(tasks: Caller) -> None:
+    for task in ("t1", "t2"):
+        for _ in range(2):
+            act(tasks, {"command": "make dist", "exit_code": 0, "kind": "build"}, task)
+        completion.complete(tasks, task, "done")
+    assert sorted(each["task_id"] for each in patterns_of_project().values()) == ["t1", "t2"]
+
+
+def test_a_task_made_again_does_not_teach_what_the_one_before_it_did(tasks: Caller) -> None:
+    insight(tasks, "t1", "of the first life")
+    for _ in range(2):
+        edit(tasks, "repository")
+        run_tests(tasks)
+    services.delete(tasks, TASK, "t1")
+    services.create(tasks, TASK, {}, context_id="t1", parent_ids={"branch_id": "b1"})
+    insight(tasks, "t1", "of the second")
+    assert [each["pattern"] for each in lessons(tasks)] == ["of the second"]
+
+
+def test_odd_actions_of_other_nodes_teach_nothing(tasks: Caller) -> None:
+    for extracted in (
+        {"patterns_used": "repository"},
+        {"patterns_used": [5, None]},
+        {"test_results": [], "exit_code": 0},
+        {"command": 5, "exit_code": 0},
+        {"command": 'make "', "exit_code": 0},
+    ):
+        act(tasks, extracted)
+    act(tasks, 5)  # type: ignore[arg-type]
+    assert lessons(tasks) == []

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from rest_framework.test import APIClient
 
 from contexts import services
 from contexts.access import Caller
@@ -112,6 +113,28 @@ def test_an_entry_tells_of_its_call(organization: str) -> None:
     assert shell["content"].startswith("Bash: chmod +x /tmp/")
     assert shell["details"]["result"]["stdout"] == "Hello world"
     assert shell["details"]["is_error"] is False
+
+
+def test_an_entry_tells_what_its_call_did(organization: str, tmp_path: Path) -> None:
+    run(COVERAGE)
+
+    details = [entry["details"] for entry in actions()]
+    edits = [each["extracted"] for each in details if each["action_type"] == "file_edit"]
+    assert [(each["changes"][0]["added"], each["changes"][0]["removed"]) for each in edits] == [
+        (5, 0),
+        (8, 1),
+        (7, 0),
+    ]
+    tested = [each["extracted"] for each in details if "test_results" in each["extracted"]]
+    assert [each["test_results"]["passed"] for each in tested] == [2]
+    codes = [each["extracted"]["exit_code"] for each in details if each["action_type"] == "command"]
+    assert codes == [0, 0, 0, 0, 1]
+
+    secret = "ghp_" + "a1B2" * 9
+    # Where the tail begins, half of it would still stand.
+    text = "x" * 400 + f" {secret} " + "\n".join(["y" * 104] * 19)
+    run(write(tmp_path, "s.jsonl", call(1), result(1, content=text)))
+    assert "a1B2" not in json.dumps([entry["details"] for entry in actions()])
 
 
 def test_a_failed_call_keeps_its_error(organization: str) -> None:
@@ -350,3 +373,56 @@ def test_a_session_s_end_is_progress_once_and_again_when_it_went_on(
     for path in (longer, short):
         run(path)
     assert len(ends()) == 2, "it went on; and what is older than the end tells nothing new"
+
+
+def test_a_session_of_hooks_is_not_doubled_by_its_import(
+    teammate_client: APIClient, tmp_path: Path
+) -> None:
+    def post(name: str, **members: Any) -> None:
+        body = {"hook_event_name": name, "session_id": "s1", "cwd": "/home/me/shop", **members}
+        answer = teammate_client.post("/api/v1/hooks/claude-code/", body, format="json")
+        assert answer.status_code == 200
+
+    told = {"tool_name": "Bash", "tool_input": {"command": "echo 1"}, "tool_use_id": "call-1"}
+    post("PostToolUse", **told, tool_response={"stdout": "done"})
+    post("SessionEnd", reason="other")
+    said = run(write(tmp_path, "s1.jsonl", call(1), result(1), call(2), result(2)))
+    assert "1 session, 1 entries new, 1 known" in said
+    assert [entry["details"]["tool_use_id"] for entry in actions()] == ["call-2", "call-1"]
+    assert owned("global", Entry, kind="progress").count() == 1
+    keys = [set(entry["details"]) for entry in actions()]
+    assert keys[0] == keys[1]
+    assert [row.context_id for row in TASK.rows("global")] == ["s1"]
+    assert [row.context_id for row in BRANCH.rows("global")] == ["shop:main"]
+
+
+def test_a_recorded_run_gives_its_files_commands_tests_and_searches(
+    owner_client: APIClient,
+) -> None:
+    for _ in range(2):
+        run(COVERAGE, HELLO)
+
+    def activity(session: str) -> Any:
+        return owner_client.get(f"/api/v1/contexts/task/{session}/activity/").json()
+
+    shown = activity("c64cc478-3430-40fe-8e9c-4ee9986e9754")
+    assert [(each["path"].removeprefix("/tmp/tmpw6sk2trg/"), each) for each in shown["files"]] == [
+        (name, {"path": f"/tmp/tmpw6sk2trg/{name}", "added": a, "removed": r, "edits": 1})
+        for name, a, r in (
+            (".gitignore", 7, 0),
+            ("tests/test_math_utils.py", 8, 1),
+            ("src/math_utils.py", 5, 0),
+        )
+    ]
+    assert shown["tests"]["test_results"]["passed"] == 2
+    assert shown["tests"]["failures"] == []
+    assert [each["exit_code"] for each in shown["failed_commands"]] == [1]
+    assert shown["failed_commands"][0]["command"].startswith("git ")
+    assert [(each["query"], each["count"]) for each in shown["searches"]] == [
+        (".gitignore", 2),
+        ("**/*.py", 6),
+    ]
+    shown = activity(HELLO_SESSION)
+    (file,) = shown["files"]
+    assert (file["path"].rsplit("/", 1)[1], file["added"], file["removed"]) == ("hello.sh", 2, 0)
+    assert (shown["tests"], shown["failed_commands"], shown["searches"]) == (None, [], [])
