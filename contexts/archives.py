@@ -110,10 +110,8 @@ def _change_line(change: Change, remembered: dict[foreign.Key, tuple[str, Docume
         else:
             body["parent_id"] = document.get(LEVELS[change.level].parent_field, "")
     line = _line(body)
-    if b"[redacted:" in line and change.makes_version and not foreign.is_compacted(change):
-        hashed = documents.revision_of(change.version, change.parent_revision, change.document)
-        if hashed != change.revision:
-            line = _line({**body, "redacted": True})
+    if foreign.lost_a_secret(change, line):
+        line = _line({**body, "redacted": True})
     return line
 
 

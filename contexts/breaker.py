@@ -17,3 +17,7 @@ class Breaker:
 
     def failed(self) -> None:
         self._closed_until = time.monotonic() + PAUSE_SECONDS
+
+    def worked(self) -> None:
+        """It answers: nobody need keep away any more."""
+        self._closed_until = 0.0

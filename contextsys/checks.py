@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
-from syncing.client import is_key, secure
+from syncing.addresses import is_key, secure
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 # What Django's own test runner adds.

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from celery.beat import Service
 from celery.worker import WorkController, state
 
+from contextsys.beat import Scheduler
 from contextsys.celery import app
 
 logger = logging.getLogger("contextsys.embedded")
-# One follows the hub, one pushes to it, the others are for what comes now and then.
-CONCURRENCY = 4
 # How long beat may sleep at once, so how long ending it can take.
 BEAT_SLEEP_SECONDS = 1
 RESTART_SECONDS = 2.0
@@ -64,7 +63,6 @@ class EmbeddedCelery:
             app=app,
             hostname="embedded",
             pool_cls="threads",
-            concurrency=CONCURRENCY,
             without_mingle=True,
             without_gossip=True,
             without_heartbeat=True,
@@ -72,6 +70,6 @@ class EmbeddedCelery:
         worker.start()
 
     def _tick(self) -> None:
-        self._beat = Service(app, max_interval=BEAT_SLEEP_SECONDS)
+        self._beat = Service(app, max_interval=BEAT_SLEEP_SECONDS, scheduler_cls=Scheduler)
         if not self._stopping.is_set():
             self._beat.start(embedded_process=False)

@@ -54,7 +54,12 @@ def configure(level: str, form: str) -> None:
         )
     )
     root = logging.getLogger()
-    root.handlers = [each for each in root.handlers if not isinstance(each, StandardError)]
+    # Daphne's command has one already, which would tell all twice, with whole stack traces.
+    root.handlers = [
+        each
+        for each in root.handlers
+        if not isinstance(each, StandardError) and type(each) is not logging.StreamHandler
+    ]
     root.addHandler(handler)
     quiet = max(logging.WARNING, logging.getLevelNamesMapping()[level])
     root.setLevel(quiet)
@@ -91,6 +96,9 @@ def without_values(record: logging.LogRecord) -> bool:
         record.args = tuple(
             type(each).__name__ if isinstance(each, BaseException) else each for each in record.args
         )
+        if record.name == "celery.beat":
+            # It says where it was when the broker did not answer, line by line of our code.
+            record.args = tuple("" if isinstance(each, list) else each for each in record.args)
     elif isinstance(record.args, dict) and "exc" in record.args and record.exc_info:
         kind = record.exc_info[0]
         record.args = {**record.args, "exc": kind.__name__ if kind else "", "traceback": ""}

@@ -39,6 +39,8 @@ ALLOWED_HOSTS = environment.hosts("CONTEXTSYS_ALLOWED_HOSTS", ["localhost", "127
 CSRF_TRUSTED_ORIGINS = [
     f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"
 ]
+# Anyone may say so: it decides only how addresses in answers begin, and makes CSRF checks stricter.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 INSTALLED_APPS = [
     "daphne",
@@ -115,10 +117,23 @@ CELERY_BROKER_URL = _BROKER_URL or "memory://localhost/"
 if CONTEXTSYS_EMBEDDED_CELERY:
     # How often the worker's thread looks for tasks; a second would be most of a sync.
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.05}
+elif _BROKER_URL.startswith("redis"):
+    # Without them a Redis that vanished holds up who sends for as long as TCP keeps trying.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 10.0, "socket_connect_timeout": 3.0}
+# Others may use the broker too, and Celery's own name for the queue.
+CELERY_TASK_DEFAULT_QUEUE = "contextsys"
+# One follows the hub, one pushes to it, the others are for what comes now and then. None may be
+# kept for a busy one: whatever is lost the schedule brings again, but seconds later.
+CELERY_WORKER_CONCURRENCY = 4
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Of no effect on tasks that are acknowledged at once, as ours are; unset, it warns.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BEAT_SCHEDULER = "contextsys.beat:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(CONTEXTSYS_HOME / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "expire idempotency records": {
@@ -128,9 +143,10 @@ CELERY_BEAT_SCHEDULE = {
     "compact history": {"task": "contexts.tasks.compact_history", "schedule": 24 * 3600.0},
 }
 if CONTEXTSYS_CLOUD_URL:
-    # One that could not begin before the next one is due need not run at all.
+    # What piled up while there was no worker need not all run. By the clock of the worker, which
+    # may be another machine's: a minute is more than clocks that are kept right are apart.
     CELERY_BEAT_SCHEDULE |= {
-        name: {"task": task, "schedule": 2.0, "options": {"expires": 4.0}}
+        name: {"task": task, "schedule": 2.0, "options": {"expires": 60.0}}
         for name, task in (
             ("sweep the journal", "syncing.tasks.sweep_journal"),
             ("follow the hub", "syncing.tasks.follow_hub"),

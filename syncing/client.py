@@ -3,14 +3,12 @@
 import contextlib
 import logging
 import os
-import re
 import ssl
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import version
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +19,7 @@ from contexts import documents
 from contexts.breaker import Breaker
 from contexts.errors import ContextError
 from contexts.levels import Document
+from syncing.addresses import is_key, is_loopback, secure
 from syncing.errors import HubAway, HubFailed, HubRefused, SyncError, of_answer
 
 CONNECT_SECONDS = 3.0
@@ -45,25 +44,6 @@ FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, ImportError, OSError, RuntimeEr
 # They log every request's address.
 for _name in ("httpx2", "httpcore2"):
     logging.getLogger(_name).setLevel(logging.WARNING)
-
-
-def is_loopback(url: str) -> bool:
-    """Whether `url` leads to this machine, where nobody listens in on plain HTTP."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def secure(url: str) -> bool:
-    """Whether a key can travel to `url` without others reading it."""
-    return urlsplit(url).scheme == "https" or is_loopback(url)
-
-
-def is_key(text: str) -> bool:
-    """Whether `text` can stand in an `Authorization` header: visible ASCII without spaces."""
-    return re.fullmatch(r"[!-~]+", text) is not None
 
 
 class CloudClient:

@@ -6,12 +6,13 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from contexts.errors import Invalid
 from contexts.identifiers import uuid7
-from contexts.levels import Document
+from contexts.levels import LEVELS, Document
 from contexts.models import Change, owned
 from contexts.queries import timestamp
 from contexts.services import ForeignChange
-from contexts.services.members import text_of, time_of, uuid_of
+from contexts.services.members import context_id_of, optional_of, text_of, time_of, uuid_of
 from syncing.models import Conflict
 
 Status = Conflict.Status
@@ -92,15 +93,18 @@ def note(organization_id: str, record: Any) -> None:
     conflict = _named(organization_id, record)
     status = text_of(record, "status", 10)
     if conflict is None and status == Status.OPEN:
+        level = LEVELS.get(text_of(record, "level", 10))
+        if level is None:
+            raise Invalid({"record": ["A conflict is over a context of a level."]})
         Conflict(
             conflict_id=uuid_of(record, "id"),
             organization_id=organization_id,
-            level=text_of(record, "level", 10),
-            context_id=text_of(record, "context_id", 50),
-            base=record.get("base"),
-            ours=record.get("ours"),
-            theirs=record.get("theirs"),
-            paths=record.get("paths", []),
+            level=level.name,
+            context_id=context_id_of(record, "context_id", level),
+            base=optional_of(record, "base"),
+            ours=optional_of(record, "ours"),
+            theirs=optional_of(record, "theirs"),
+            paths=_paths(record),
             rest_applied=bool(record.get("rest_applied", True)),
             actor=text_of(record, "actor", 150),
             at=time_of(record, "at"),
@@ -111,6 +115,13 @@ def note(organization_id: str, record: Any) -> None:
         conflict.resolved_by = text_of(record, "resolved_by", 150)
         conflict.resolved_at = time_of(record, "resolved_at")
         conflict.save()
+
+
+def _paths(record: Document) -> list[str]:
+    paths = record.get("paths", [])
+    if not isinstance(paths, list) or not all(isinstance(path, str) for path in paths):
+        raise Invalid({"record": ["The paths of a conflict are a list of texts."]})
+    return paths
 
 
 def _named(organization_id: str, record: Any) -> Conflict | None:

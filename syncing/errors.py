@@ -25,6 +25,10 @@ class HubAway(SyncError):
         self.retry_after = retry_after
 
 
+class HubBusy(HubAway):
+    """It answers, and wants to be asked less often (status 429)."""
+
+
 class HubFailed(SyncError):
     """An error of the hub, or an answer that makes no sense: maybe this request's fault."""
 
@@ -90,7 +94,8 @@ def of_answer(
     left out.
     """
     if status in AWAY:
-        return HubAway(f"The hub answers with status {status}.", seconds_of(retry_after))
+        kind = HubBusy if status == 429 else HubAway
+        return kind(f"The hub answers with status {status}.", seconds_of(retry_after))
     if 300 <= status < 400:
         return HubFailed(status, f"The hub redirects (status {status}): is that its address?")
 

@@ -77,7 +77,10 @@ def _bounded(changes: Iterable[Change]) -> list[tuple[Change, Document]]:
     size = 0
     for change in changes:
         body = {"seq": change.seq, **foreign.write(change)}
-        size += len(to_json(body))
+        written = to_json(body)
+        if foreign.lost_a_secret(change, written):
+            body["redacted"] = True
+        size += len(written)
         if found and size > wire.PAGE_BYTES:
             break
         found.append((change, body))

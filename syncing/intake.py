@@ -12,7 +12,7 @@ from uuid import UUID
 from contexts import access, services
 from contexts.access import Caller
 from contexts.documents import revision_of
-from contexts.errors import ContextError, DocumentTooLarge, Invalid
+from contexts.errors import DocumentTooLarge, Invalid
 from contexts.history import head_of
 from contexts.identifiers import uuid7
 from contexts.levels import CHILD, LEVELS, Document, Level
@@ -21,7 +21,7 @@ from contexts.queries import present_delegation
 from contexts.services import ForeignChange
 from contexts.services.rows import redacted, refuse_too_large
 from contexts.services.standing import Tip
-from syncing import conflict_records
+from syncing import conflict_records, receipts
 from syncing.bases import Unready, base_of
 from syncing.conflicts import Merge
 from syncing.models import Receipt
@@ -30,10 +30,6 @@ from syncing.revival import conflict_of, parents_again
 from syncing.wire import Verdict
 
 Operation = Change.Operation
-
-
-class MutationReused(ContextError):
-    code = "mutation_reused"
 
 
 class Intake:
@@ -51,7 +47,7 @@ class Intake:
             self.organization_id, Receipt, node=self.node, mutation_id=self.pushed.mutation_id
         ).first()
         if receipt is not None and receipt.fingerprint == self.fingerprint:
-            return _told_by(receipt)
+            return receipts.told_by(receipt)
         self.adoption = services.Adoption(self.organization_id, [self.pushed])
         if receipt is not None:
             return self._offered_back(receipt)
@@ -70,9 +66,9 @@ class Intake:
         `MutationReused` for anything else under its id.
         """
         known = self._known()
-        if known is None or (self.pushed.makes_version and known.revision != self.pushed.revision):
-            raise MutationReused("This mutation id came with another entry before.")
-        told = _told_by(receipt)
+        if known is None or not receipts.tells_of(self.pushed, known):
+            raise receipts.MutationReused("This mutation id came with another entry before.")
+        told = receipts.told_by(receipt)
         return {**told, "verdict": Verdict.APPLIED, "seq": known.seq, "revision": known.revision}
 
     def _check_role(self) -> None:
@@ -150,6 +146,8 @@ class Intake:
     def _fits(self) -> bool:
         """Whether the edit can become the next version as it is."""
         pushed = self.pushed
+        if pushed.redacted:
+            return False
         if self._standing_record() != pushed.record:
             return False
         if pushed.is_deletion:
@@ -284,14 +282,4 @@ class Intake:
             conflict_id=conflict_id,
         )
         receipt.save(force_insert=True)
-        return _told_by(receipt)
-
-
-def _told_by(receipt: Receipt) -> Document:
-    return {
-        "verdict": receipt.verdict,
-        "seq": receipt.seq,
-        "revision": receipt.revision,
-        "conflict_id": str(receipt.conflict_id) if receipt.conflict_id else None,
-        "code": None,
-    }
+        return receipts.told_by(receipt)

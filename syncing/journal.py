@@ -214,6 +214,8 @@ def _fails_alone(lane: Lane) -> bool:
 def _body(entry: JournalEntry, node: str) -> Document:
     change = entry.change
     body = wire.entry_of(foreign.write(change), node)
+    if foreign.lost_a_secret(change, to_json(body)):
+        body["redacted"] = True
     if entry.with_base:
         body["base"] = base_of(change)
     return body

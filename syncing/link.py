@@ -8,10 +8,18 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from contexts.levels import Document
 from contexts.models import Feed, owned
 from syncing import journal, wire
 from syncing.client import CloudClient
-from syncing.errors import OrganizationMismatch, Refused
+from syncing.errors import (
+    HubAway,
+    HubBusy,
+    HubRefused,
+    OrganizationMismatch,
+    Refused,
+    SyncError,
+)
 from syncing.journal import State
 from syncing.models import Checkpoint, JournalEntry, Lane, Link, unsettled
 
@@ -35,13 +43,19 @@ def contact(organization_id: str, client: CloudClient) -> Link:
     link = link_of(organization_id)
     if link.hub_epoch:
         return link
+    told = ask_who(organization_id, client)
+    owned(organization_id, Link, hub_epoch="").update(hub_epoch=str(told.get("epoch")))
+    return link_of(organization_id)
+
+
+def ask_who(organization_id: str, client: CloudClient) -> Document:
+    """What the hub says of itself, if it is one for that organization. Raises `SyncError`."""
     told = client.status()
     if told.get("organization") != organization_id:
         raise OrganizationMismatch(str(told.get("organization")), organization_id)
     if told.get("protocol") != wire.PROTOCOL:
         raise Refused(200, "protocol", "The hub speaks another version of the protocol.")
-    owned(organization_id, Link, hub_epoch="").update(hub_epoch=str(told.get("epoch")))
-    return link_of(organization_id)
+    return told
 
 
 def came(organization_id: str) -> None:
@@ -60,6 +74,18 @@ def went(organization_id: str, error: Exception) -> None:
         logger.warning("the hub does not answer; changes are kept until it does: %s", str(error))
 
 
+def note(organization_id: str, error: SyncError) -> None:
+    """Writes down why the hub's feed could not be followed; each reason is logged once."""
+    if isinstance(error, HubAway) and not isinstance(error, HubBusy):
+        went(organization_id, error)
+    elif isinstance(error, HubRefused | OrganizationMismatch):
+        park(organization_id, error)
+    else:
+        news = owned(organization_id, Link).exclude(last_error=str(error))
+        if news.update(last_error=str(error)):
+            logger.error("the hub cannot be followed: %s", str(error))
+
+
 def park(organization_id: str, error: Exception) -> None:
     """The hub refuses this node: nothing is sent until someone has changed that."""
     news = owned(organization_id, Link).exclude(parked=str(error)).exists()
@@ -71,10 +97,10 @@ def park(organization_id: str, error: Exception) -> None:
 def reached(link: Link, seq: int, mutation_id: UUID | None, at: datetime) -> None:
     """Notes that the hub's feed is taken over up to `seq`; `link` is locked."""
     moved = seq > link.cursor
-    link.cursor, link.synced_at = seq, at
+    link.cursor, link.synced_at, link.last_error = seq, at, ""
     if moved:
         link.last_mutation = mutation_id
-    link.save(update_fields=["cursor", "last_mutation", "synced_at"])
+    link.save(update_fields=["cursor", "last_mutation", "synced_at", "last_error"])
     if moved and mutation_id is not None:
         _checkpoint(link.organization_id, seq, mutation_id)
 

@@ -18,7 +18,7 @@ from contexts.services.members import uuid_of
 from syncing import link, wire
 from syncing.client import CloudClient
 from syncing.digests import digests
-from syncing.errors import HistoryGone, HubAway, HubFailed, HubRefused, OrganizationMismatch
+from syncing.errors import HistoryGone, HubAway, HubFailed, SyncError
 from syncing.identity import identity
 from syncing.models import Checkpoint, Link, unsettled
 from syncing.takeover import Takeover
@@ -26,7 +26,6 @@ from syncing.takeover import Takeover
 logger = logging.getLogger("contextsys.sync")
 PAGE = 200
 ATTEMPTS = 5
-REFUSALS = (HubRefused, OrganizationMismatch)
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,17 @@ def pull_once(
     is away, to the others.
     """
     try:
+        return _pull(organization_id, client, wait, seconds, hasty=hasty)
+    except SyncError as error:
+        if not (hasty and isinstance(error, HubAway | HistoryGone)):
+            link.note(organization_id, error)
+        raise
+
+
+def _pull(
+    organization_id: str, client: CloudClient, wait: float, seconds: float | None, *, hasty: bool
+) -> Pulled:
+    try:
         tie = link.contact(organization_id, client)
         node = identity().node
         page = client.changes(
@@ -64,13 +74,6 @@ def pull_once(
             wait=wait,
             seconds=seconds,
         )
-    except HubAway as error:
-        if not hasty:
-            link.went(organization_id, error)
-        raise
-    except REFUSALS as error:
-        link.park(organization_id, error)
-        raise
     except HistoryGone as gone:
         link.came(organization_id)
         if hasty:
@@ -78,6 +81,8 @@ def pull_once(
         _recover(organization_id, client, gone)
         return Pulled(0, more=True)
     link.came(organization_id)
+    if page.get("epoch") != tie.hub_epoch:
+        raise HubFailed(200, "The hub's answer is of another epoch than was asked for.")
     changes = _read(page, node)
     stored = _store(organization_id, tie, page, changes)
     return Pulled(len(changes) if stored else 0, bool(page.get("more")) or not stored)
@@ -86,31 +91,28 @@ def pull_once(
 def _read(page: Document, node: str) -> list[ForeignChange]:
     """The changes of a page. Raises `HubFailed` for what no hub of ours sends."""
     found = page.get("changes")
-    if not isinstance(found, list) or not isinstance(page.get("next"), int | str | type(None)):
-        raise HubFailed(200)
+    if not isinstance(found, list) or not all(isinstance(body, dict) for body in found):
+        raise HubFailed(200, "The hub's answer has no changes.")
     try:
-        return [foreign.read(wire.inward(body, node)) for body in found if isinstance(body, dict)]
+        return [foreign.read(wire.inward(body, node)) for body in found]
     except ContextError as error:
-        logger.error("the hub sent a change that cannot be read: %s", error.sentence)
-        raise HubFailed(200) from error
+        raise HubFailed(200, f"The hub sent what is no change: {error.sentence}") from error
 
 
 def _store(
     organization_id: str, seen: Link, page: Document, changes: Sequence[ForeignChange]
 ) -> bool:
-    """Stores a page with its place; whether it still belonged there."""
+    """Stores a page with its place; whether it still belonged there. Raises `HubFailed`."""
     bodies: list[Any] = page["changes"]
     for expected, body in enumerate(bodies, seen.cursor + 1):
-        if body.get("seq") != expected:
-            raise AssertionError(f"the hub's feed has a gap before {body.get('seq')}")
+        if type(body.get("seq")) is not int or body["seq"] != expected:
+            raise HubFailed(200, f"The hub's feed has a gap: its change {expected} is missing.")
     reached = seen.cursor + len(bodies)
     last = uuid_of(bodies[-1], "mutation_id") if bodies else None
 
     def write() -> bool:
         tie = owned(organization_id, Link).select_for_update().get()
         if (tie.cursor, tie.hub_epoch) != (seen.cursor, seen.hub_epoch):
-            return False
-        if page.get("epoch") != tie.hub_epoch:
             return False
         Takeover(organization_id, changes, reached).run()
         link.reached(tie, reached, last, timezone.now())
@@ -128,6 +130,10 @@ def _at_once(write: Any) -> bool:
         except (IntegrityError, services.Overtaken) as error:
             # A local write made the same at this moment: what stands here is another by now.
             cause = error
+        except ContextError as error:
+            raise HubFailed(
+                200, f"What the hub has cannot be taken over: {error.sentence}"
+            ) from error
     raise cause or services.Overtaken
 
 
@@ -145,6 +151,9 @@ def settle(organization_id: str) -> None:
 def _recover(organization_id: str, client: CloudClient, gone: HistoryGone) -> None:
     """Finds where the hub's history and ours are the same, and goes on from there."""
     tie = link.link_of(organization_id)
+    if gone.epoch != tie.hub_epoch:
+        # It may be another organization's altogether.
+        link.ask_who(organization_id, client)
     node = identity().node
     here = Checkpoint(hub_seq=tie.cursor, mutation_id=tie.last_mutation or UUID(int=0))
     behind = list(owned(organization_id, Checkpoint).order_by("-hub_seq"))
@@ -185,14 +194,17 @@ def read_snapshot(organization_id: str, client: CloudClient) -> int:
     """Takes the hub's current state over and goes on behind it; returns how many changes."""
     node = identity().node
     after: str | None = ""
-    head, epoch, last, count = -1, "", None, 0
+    begun: tuple[str, int, UUID | None] | None = None
+    asked, count = set[str](), 0
     while after is not None:
         page = client.snapshot(node=node, after=after, limit=PAGE)
-        if head < 0:
-            head, epoch = int(page["head"]), str(page["epoch"])
-            last = uuid_of(page, "last") if page.get("last") else None
-        if page.get("epoch") != epoch:
+        asked.add(after)
+        begun = begun or _place(page)
+        if page.get("epoch") != begun[0]:
             raise HistoryGone(str(page.get("epoch")), 0, 0)
+        after = page.get("next", "")
+        if after is not None and (not isinstance(after, str) or after in asked):
+            raise HubFailed(200, "The hub's snapshot does not end.")
         changes = _read(page, node)
         count += len(changes)
 
@@ -202,13 +214,27 @@ def read_snapshot(organization_id: str, client: CloudClient) -> int:
             return True
 
         _at_once(write)
-        after = page["next"]
     with transaction.atomic():
         tie = owned(organization_id, Link).select_for_update().get()
-        tie.hub_epoch, tie.cursor, tie.last_mutation = epoch, head, last
-        tie.synced_at = timezone.now()
-        tie.save(update_fields=["hub_epoch", "cursor", "last_mutation", "synced_at"])
+        if begun is not None:
+            tie.hub_epoch, tie.cursor, tie.last_mutation = begun
+        tie.synced_at, tie.last_error = timezone.now(), ""
+        tie.save()
     return count
+
+
+def _place(page: Document) -> tuple[str, int, UUID | None]:
+    """Where to follow the feed from behind a snapshot: epoch, number, the id of the change there.
+
+    Raises `HubFailed`.
+    """
+    epoch, head, last = page.get("epoch"), page.get("head"), page.get("last")
+    try:
+        if isinstance(epoch, str) and 0 < len(epoch) <= 32 and type(head) is int and head >= 0:
+            return epoch, head, uuid_of(page, "last") if last is not None else None
+    except ContextError:
+        pass
+    raise HubFailed(200, "The hub's snapshot does not tell where its feed goes on.")
 
 
 def compare(organization_id: str, client: CloudClient) -> bool | None:

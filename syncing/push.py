@@ -10,6 +10,7 @@ from syncing.client import CloudClient
 from syncing.errors import (
     HistoryGone,
     HubAway,
+    HubBusy,
     HubFailed,
     HubRefused,
     NodeCloned,
@@ -24,6 +25,8 @@ from syncing.models import JournalEntry, Lane
 from syncing.wire import Verdict
 
 logger = logging.getLogger("contextsys.sync")
+# How often in a row a node believes that it is a copy of another one.
+MOST_PARTINGS = 3
 
 
 @dataclass
@@ -40,8 +43,11 @@ def push_due(organization_id: str, client: CloudClient) -> Pushed:
     Raises nothing of the hub's: what it refuses or fails is noted and tried again in time.
     """
     pushed = Pushed()
-    most = wire.MOST_ENTRIES
+    most, partings = wire.MOST_ENTRIES, 0
     while True:
+        if link.link_of(organization_id).parked:
+            # The pull asks now and then whether that is over.
+            return pushed
         try:
             tie = link.contact(organization_id, client)
         except SyncError as error:
@@ -67,12 +73,18 @@ def push_due(organization_id: str, client: CloudClient) -> Pushed:
                 }
             )
             pushed.verdicts += _judged(organization_id, batch, answer)
+            most = min(wire.MOST_ENTRIES, 2 * most)
         except TooLarge as error:
             if len(batch.entries) == 1:
                 _bury(batch.entries[0], "too_large", str(error))
                 pushed.verdicts[Verdict.REJECTED] += 1
             most = max(1, len(batch.entries) // 2)
-        except NodeCloned:
+        except NodeCloned as error:
+            partings += 1
+            if partings > MOST_PARTINGS:
+                _failed(organization_id, batch, error)
+                pushed.failure = error
+                return pushed
             if (name := part_from_twin(me.incarnation)) is not None:
                 logger.warning(
                     "a copy of this node syncs under its name: this one goes on as %s", name
@@ -87,7 +99,7 @@ def push_due(organization_id: str, client: CloudClient) -> Pushed:
 
 
 def _note(organization_id: str, error: SyncError) -> None:
-    if isinstance(error, HubAway):
+    if isinstance(error, HubAway) and not isinstance(error, HubBusy):
         link.went(organization_id, error)
     elif isinstance(error, HubRefused | OrganizationMismatch):
         link.park(organization_id, error)
@@ -102,7 +114,7 @@ def _failed(organization_id: str, batch: Batch, error: SyncError) -> None:
     lanes = _lanes(batch)
     if isinstance(error, HubAway):
         journal.put_off(lanes, network=True, error=str(error), at_least=error.retry_after)
-    elif isinstance(error, HubFailed | Refused):
+    elif isinstance(error, HubFailed | Refused | NodeCloned):
         journal.put_off(lanes, network=False, error=str(error))
 
 
@@ -113,22 +125,17 @@ def _lanes(batch: Batch) -> list[Lane]:
 def _judged(organization_id: str, batch: Batch, answer: Document) -> Counter[str]:
     """Writes the verdicts down; returns how many there were of each."""
     link.came(organization_id)
-    results = answer.get("results")
-    told = {
-        each.get("mutation_id"): each
-        for each in (results if isinstance(results, list) else [])
-        if isinstance(each, dict)
-    }
+    told = _results(answer)
     counts: Counter[str] = Counter()
     put_off: dict[int, tuple[Lane, str]] = {}
     told_already: list[int] = []
     for entry, body in zip(batch.entries, batch.bodies, strict=True):
         result = told.get(body["mutation_id"], {})
-        verdict = str(result.get("verdict", Verdict.RETRY))
+        verdict = _verdict(result)
         counts[verdict] += 1
         if verdict in wire.TAKEN_IN:
             # A pull may have settled it meanwhile.
-            seq = int(result.get("seq") or 0)
+            seq = result["seq"]
             JournalEntry.objects.filter(pk=entry.pk, state=State.PENDING).update(
                 state=State.SENT, verdict=verdict, hub_seq=seq, code=""
             )
@@ -147,6 +154,25 @@ def _judged(organization_id: str, batch: Batch, answer: Document) -> Counter[str
     if told_already and min(told_already) <= link.link_of(organization_id).cursor:
         pull.settle(organization_id)
     return counts
+
+
+def _results(answer: Document) -> dict[str, Document]:
+    """The hub's results by mutation; what makes no sense is left out."""
+    results = answer.get("results")
+    return {
+        each["mutation_id"]: each
+        for each in (results if isinstance(results, list) else [])
+        if isinstance(each, dict) and isinstance(each.get("mutation_id"), str)
+    }
+
+
+def _verdict(result: Document) -> str:
+    """The verdict in a result. `retry` for none, and for one without the number it needs."""
+    verdict = str(result.get("verdict", Verdict.RETRY))[:40]
+    seq = result.get("seq")
+    if verdict in wire.TAKEN_IN and not (type(seq) is int and 0 < seq < 2**63):
+        return Verdict.RETRY
+    return verdict
 
 
 def _bury(entry: JournalEntry, code: str, error: str) -> None:

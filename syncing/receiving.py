@@ -1,15 +1,18 @@
 """The hub's side of a push: each entry judged in a transaction of its own (DESIGN §4)."""
 
 import logging
+from dataclasses import replace
 from typing import Any
 
 from django.db import DatabaseError, IntegrityError, transaction
 
 from contexts import services
 from contexts.access import Caller
+from contexts.documents import to_json
 from contexts.errors import ContextError, Invalid
 from contexts.levels import Document
-from contexts.services import foreign
+from contexts.models import Feed
+from contexts.services import ForeignChange, foreign
 from syncing import wire
 from syncing.bases import UnknownBase, Unready
 from syncing.intake import Intake
@@ -22,14 +25,36 @@ ATTEMPTS = 5
 def receive(caller: Caller, node: str, hub: str, entries: list[Any]) -> list[Document]:
     """Takes the entries of `node` in, in their order; a result with a verdict for each.
 
-    `hub` is this instance's own name. Raises only what a database that does not answer raises.
+    `hub` is this instance's own name. What follows an entry that has to come again waits for it,
+    in the same context. Raises only what a database that does not answer raises.
     """
-    return [_judge(caller, node, hub, entry) for entry in entries]
+    results: list[Document] = []
+    stopped: set[tuple[str, str]] = set()
+    for entry in entries:
+        lane = _lane_of(entry)
+        if lane in stopped:
+            result = {**_nothing_of(entry), "verdict": Verdict.RETRY, "code": "waits_for_earlier"}
+        else:
+            result = _judge(caller, node, hub, entry)
+        if result["verdict"] == Verdict.RETRY:
+            stopped.add(lane)
+        results.append(result)
+    return results
+
+
+def _lane_of(entry: Any) -> tuple[str, str]:
+    told = entry if isinstance(entry, dict) else {}
+    return str(told.get("level")), str(told.get("context_id"))
+
+
+def _nothing_of(entry: Any) -> Document:
+    """What is told of an entry that was not taken in."""
+    mutation_id = entry.get("mutation_id") if isinstance(entry, dict) else None
+    return {"mutation_id": mutation_id, "seq": None, "revision": None, "conflict_id": None}
 
 
 def _judge(caller: Caller, node: str, hub: str, entry: Any) -> Document:
-    mutation_id = entry.get("mutation_id") if isinstance(entry, dict) else None
-    result = {"mutation_id": mutation_id, "seq": None, "revision": None, "conflict_id": None}
+    result = _nothing_of(entry)
     try:
         if not isinstance(entry, dict):
             raise Invalid({"entries": ["Each must be an object."]})
@@ -40,8 +65,13 @@ def _judge(caller: Caller, node: str, hub: str, entry: Any) -> Document:
         return {**result, "verdict": Verdict.UNKNOWN_BASE, "code": None}
     except Unready as reason:
         return {**result, "verdict": Verdict.RETRY, "code": str(reason)}
-    except DatabaseError:
-        raise
+    except DatabaseError as error:
+        if not _database_answers():
+            raise
+        # Its message may quote SQL and documents.
+        kind = type(error.__cause__ or error).__name__
+        logger.error("the database refused an entry pushed by node %s: %s", node, kind)
+        return {**result, "verdict": Verdict.RETRY, "code": "database_error"}
     except Exception:
         # One entry that we cannot cope with must not keep the others from coming in.
         logger.exception("an entry pushed by node %s could not be taken in", node)
@@ -49,9 +79,16 @@ def _judge(caller: Caller, node: str, hub: str, entry: Any) -> Document:
     return {**result, **told}
 
 
+def _database_answers() -> bool:
+    try:
+        Feed.objects.exists()
+    except DatabaseError:
+        return False
+    return True
+
+
 def _told(caller: Caller, node: str, hub: str, entry: Document) -> Document:
-    change = wire.inward(wire.change_of(entry, node), hub)
-    pushed = foreign.read(change)
+    pushed = _read(wire.inward(wire.change_of(entry, node), hub))
     fingerprint = wire.fingerprint(entry)
     for _ in range(ATTEMPTS):
         try:
@@ -61,3 +98,17 @@ def _told(caller: Caller, node: str, hub: str, entry: Document) -> Document:
             # Someone else brought or made the same between our look and our insert.
             continue
     raise Unready("overtaken")
+
+
+def _read(change: Document) -> ForeignChange:
+    """The change of an entry. Raises `Invalid` for what a node has no reason to push."""
+    pushed = foreign.read(change)
+    if foreign.is_compacted(pushed):
+        raise Invalid({"document": ["Only a deletion has none."]})
+    if not pushed.makes_version and pushed.operation in wire.VERSIONS:
+        raise Invalid({"makes_version": ["This operation does."]})
+    if pushed.origin_node == wire.PROVISIONAL:
+        raise Invalid({"origin_node": ["This is no name of a node."]})
+    # A revision that does not fit is believed where a secret is missing, and nowhere else.
+    lost_a_secret = pushed.redacted and foreign.MARK in to_json(pushed.document)
+    return replace(pushed, redacted=lost_a_secret, parent_id="")

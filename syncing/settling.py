@@ -9,9 +9,9 @@ from django.utils import timezone
 from contexts import services
 from contexts.access import Caller, require_deletion
 from contexts.changes import announce
-from contexts.errors import AlreadyDecided, Invalid, NotFound, RevisionMismatch
+from contexts.errors import AlreadyDecided, ContextError, Invalid, NotFound, RevisionMismatch
 from contexts.levels import LEVELS, Document, Level
-from contexts.models import Change, Context, owned, versions
+from contexts.models import Change, Context, Feed, owned, versions
 from contexts.queries import timestamp
 from contexts.services.rows import last_version
 from syncing import conflict_records
@@ -79,9 +79,7 @@ def resolve(
     level = LEVELS[known.level]
     # Its context is the lock of a conflict: the feed brings others' decisions under it too.
     row = services.find_locked(level, caller.organization_id, known.context_id)
-    conflict = owned(caller.organization_id, Conflict, conflict_id=conflict_id).get()
-    if conflict.status != Conflict.Status.OPEN:
-        raise AlreadyDecided(f"This conflict was settled already ({conflict.strategy}).")
+    conflict = _open(caller.organization_id, conflict_id)
     if row is not None:
         services.check_revision(row, precondition)
     elif precondition is not None and not precondition(""):
@@ -103,8 +101,8 @@ def resolve(
         require_deletion(caller, level)
         services.delete(caller, level, conflict.context_id)
     made = None
-    if row is None and fields is not None:
-        made = _make(caller, level, conflict.context_id, fields)
+    if row is None:
+        made = _with_no_row(caller, level, conflict, fields)
     last = last_version(level, caller.organization_id, conflict.context_id)
     if last is None:
         raise Invalid({"context_id": ["The context is not here yet."]})
@@ -113,6 +111,34 @@ def resolve(
         [services.remark(caller, level, last, Operation.CONFLICT, record=record)],
     )
     return made if made is not None else last
+
+
+def _open(organization_id: str, conflict_id: UUID) -> Conflict:
+    conflict = owned(organization_id, Conflict, conflict_id=conflict_id).get()
+    if conflict.status != Conflict.Status.OPEN:
+        raise AlreadyDecided(f"This conflict was settled already ({conflict.strategy}).")
+    return conflict
+
+
+def _with_no_row(
+    caller: Caller, level: Level, conflict: Conflict, fields: Document | None
+) -> Context | None:
+    """The context made again from `fields`, or None when it stays gone.
+
+    Nothing was locked so far. Here the log's counter is, so a decision of others that came
+    between is seen now.
+    """
+    made = None
+    try:
+        if fields is not None:
+            made = _make(caller, level, conflict.context_id, fields)
+        else:
+            owned(caller.organization_id, Feed).select_for_update(no_key=True).get()
+    except ContextError:
+        _open(caller.organization_id, conflict.conflict_id)
+        raise
+    _open(caller.organization_id, conflict.conflict_id)
+    return made
 
 
 def _make(caller: Caller, level: Level, context_id: str, fields: Document) -> Context:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from contexts import services
@@ -42,8 +42,7 @@ class Takeover:
     ) -> None:
         self.organization_id, self.foreigns = organization_id, foreigns
         ours = self._settling(reached)
-        apart = owned(organization_id, Lane, upstream__isnull=False)
-        keys = {entry.lane.key for entry in ours.values()} | {lane.key for lane in apart}
+        keys = {entry.lane.key for entry in ours.values()} | self._placeless()
         self.adoption = services.Adoption(
             organization_id, foreigns, from_hub=True, others=sorted(keys)
         )
@@ -53,6 +52,24 @@ class Takeover:
         self.settling = self._settling(reached)
         self.open = self._open_versions()
         self.upstream: dict[Key, Change] = {}
+
+    def _placeless(self) -> set[Key]:
+        """Contexts apart from the hub's line that may find their place now, whatever the page.
+
+        The others wait for the verdict on our edits, and show what that will make of them.
+        """
+        apart = owned(self.organization_id, Lane, upstream__isnull=False)
+        if not apart.exists():
+            return set()
+        edits = unsettled(self.organization_id).filter(
+            lane=OuterRef("pk"), change__makes_version=True
+        )
+        keys: set[Key] = set()
+        for level in LEVELS.values():
+            rows = owned(self.organization_id, level.model, context_id=OuterRef("context_id"))
+            lanes = apart.filter(~Exists(edits) | ~Exists(rows), level=level.name)
+            keys.update(lane.key for lane in lanes)
+        return keys
 
     def _settling(self, reached: int) -> dict[tuple[str, UUID], JournalEntry]:
         """Our entries whose fate this page tells, by their mutation."""

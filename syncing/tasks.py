@@ -6,6 +6,7 @@ from celery import shared_task
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
+from contexts.models import GlobalContext
 from syncing import following, journal, link
 from syncing.client import client
 from syncing.errors import SyncError
@@ -25,10 +26,16 @@ def nudge(organization_id: str) -> None:
     _nudger.nudge(organization_id)
 
 
+def _is_node(organization_id: str) -> bool:
+    """Whether there is a hub, and already the organization that is synced with it."""
+    known = GlobalContext.objects.filter(context_id=organization_id)
+    return journal.has_hub(organization_id) and known.exists()
+
+
 @shared_task
 def push_journal(organization_id: str) -> None:
     """Sends what is due of an organization's journal."""
-    if journal.has_hub(organization_id) and client().breaker.allows:
+    if _is_node(organization_id) and client().breaker.allows:
         push_due(organization_id, client())
 
 
@@ -36,7 +43,7 @@ def push_journal(organization_id: str) -> None:
 def sweep_journal() -> None:
     """Finds what no push was asked for, or was lost, and sends it."""
     organization_id: str = settings.CONTEXTSYS_ORGANIZATION
-    if not journal.has_hub(organization_id):
+    if not _is_node(organization_id):
         return
     link.link_of(organization_id)
     journal.sweep(organization_id)
@@ -47,7 +54,7 @@ def sweep_journal() -> None:
 def follow_hub() -> None:
     """A stretch of the standing pull; the next one begins where this ends."""
     organization_id: str = settings.CONTEXTSYS_ORGANIZATION
-    if not journal.has_hub(organization_id):
+    if not _is_node(organization_id):
         return
     try:
         followed = following.follow(organization_id, client())

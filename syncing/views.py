@@ -130,9 +130,12 @@ class PushView(SyncView):
         if pushed.get("protocol", wire.PROTOCOL) != wire.PROTOCOL:
             raise Invalid({"protocol": [f"This hub speaks protocol {wire.PROTOCOL}."]})
         theirs = pushed.get("organization", self.organization_id)
+        if not isinstance(theirs, str):
+            raise Invalid({"organization": ["This must be a text."]})
         if theirs != self.organization_id:
             raise OrganizationMismatch(
-                f"This key is of the organization {self.organization_id}.",
+                f"This key is of the organization {self.organization_id}, the node of "
+                f"{theirs[:50]}: it must have the same.",
                 organization=self.organization_id,
             )
         feeding.check_place(self.organization_id, *_place(pushed))

@@ -15,7 +15,8 @@ PAGE_BYTES = 4 * 2**20
 # The origin of what a node made of the hub's changes and its own: of no meaning elsewhere.
 PROVISIONAL = "~"
 
-_VERSIONS = ("created", "updated", "deleted")
+# These operations always make a version.
+VERSIONS = ("created", "updated", "deleted")
 
 
 class Verdict(StrEnum):
@@ -51,7 +52,7 @@ def change_of(entry: Document, node: str) -> Document:
     change["parent_revision"] = change.pop("base_revision", "") or ""
     if "makes_version" not in change:
         has_document = change["document"] is not None
-        change["makes_version"] = has_document or change.get("operation") in _VERSIONS
+        change["makes_version"] = has_document or change.get("operation") in VERSIONS
     number = str(change.get("revision", "")).partition("-")[0]
     change["version"] = int(number) if number.isascii() and number.isdigit() else 0
     return change

@@ -21,15 +21,19 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 import pytest  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
 from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
 from rest_framework.test import APIClient  # noqa: E402
 
 from contexts import agents, services  # noqa: E402
 from contexts.access import Caller  # noqa: E402
 from contexts.changes import Author  # noqa: E402
 from contexts.levels import GLOBAL, TASK  # noqa: E402
-from contexts.models import Role  # noqa: E402
+from contexts.models import Membership, Role  # noqa: E402
 from tests.instances import Instance, temporary_database  # noqa: E402
+
+Humans = Callable[..., Client]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -120,6 +124,27 @@ def stranger_client(organization: str) -> APIClient:
     """An agent with role admin in another organization."""
     make_organization("elsewhere")
     return client_with(agents.issue_key("stranger", "elsewhere", Role.ADMIN))
+
+
+@pytest.fixture
+def signed_in(db: None) -> Humans:
+    """Signs a staff user in, with a role in each named organization."""
+
+    def sign_in(name: str, superuser: bool = False, **roles: Role) -> Client:
+        user = User.objects.create_user(name, is_staff=True, is_superuser=superuser)
+        for organization_id, role in roles.items():
+            Membership.objects.create(user=user, organization_id=organization_id, role=role)
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def root(signed_in: Humans) -> Client:
+    """An administrator of the instance."""
+    return signed_in("root", superuser=True)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from contexts import services
-from contexts.admin import addresses, members, panels
+from contexts.admin import additions, addresses, members, panels
 from contexts.admin.forms import ContextForm
 from contexts.admin.levels import LevelAdmin
 from contexts.admin.lists import every
@@ -127,6 +127,7 @@ class EditingAdmin(LevelAdmin):
             "shown_values": [] if may_change else panels.shown_values(self.level, row),
             "may_delete": self.has_delete_permission(request, row),
             "may_add_child": may_change,
+            "notices": additions.notices_of(self.level.name, row.organization_id, row.context_id),
             "members": members.panel(request, row) if self.level.parent is None else None,
             **self.beside(request, row),
             **more,

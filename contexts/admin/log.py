@@ -22,11 +22,11 @@ from contexts.models import Change, Entry
 NOTHING = "\N{EN DASH}"
 
 
-def context_link(row: Change | Entry) -> SafeString:
-    """The level and id of a row's context, leading to it (or to its history)."""
-    url = addresses.context(row.level, row.organization_id, row.context_id)
-    badge = rendering.level_badge(row.level)
-    return format_html('{} <a class="context-id" href="{}">{}</a>', badge, url, row.context_id)
+def context_link(level: str, organization_id: str, context_id: str) -> SafeString:
+    """The level and id of a context, leading to it (or to its history)."""
+    url = addresses.context(level, organization_id, context_id)
+    badge = rendering.level_badge(level)
+    return format_html('{} <a class="context-id" href="{}">{}</a>', badge, url, context_id)
 
 
 class ChangeAdmin(ReadOnlyAdmin):
@@ -80,7 +80,7 @@ class ChangeAdmin(ReadOnlyAdmin):
 
     @admin.display(description="context", ordering="context_id")
     def context_shown(self, row: Change) -> SafeString:
-        return context_link(row)
+        return context_link(row.level, row.organization_id, row.context_id)
 
     @admin.display(description="version", ordering="version")
     def version_shown(self, row: Change) -> str:
@@ -170,7 +170,7 @@ class EntryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="context", ordering="context_id")
     def context_shown(self, row: Entry) -> SafeString:
-        return context_link(row)
+        return context_link(row.level, row.organization_id, row.context_id)
 
     @admin.display(description="organization", ordering="organization_id")
     def organization_shown(self, row: Entry) -> str:

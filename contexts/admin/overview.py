@@ -1,27 +1,17 @@
 """What the first page of the admin shows: how many, what waits, what happened last."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse
 
-from contexts.admin import addresses, rendering
+from contexts.admin import additions, addresses, rendering
+from contexts.admin.additions import Figure
 from contexts.admin.tenancy import tenancy
 from contexts.levels import LEVELS
 from contexts.models import Agent, Change, Delegation, Role
 
 NEWEST = 12
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A number with its name and the list that it counts."""
-
-    kind: str
-    name: str
-    count: int
-    url: str
 
 
 def overview(request: HttpRequest) -> dict[str, Any]:
@@ -43,6 +33,8 @@ def overview(request: HttpRequest) -> dict[str, Any]:
             addresses.listed("delegation", status=Delegation.Status.PENDING.value),
         )
     )
+    for added in additions.figures:
+        figures += added(request)
     if roles.may(Role.ADMIN):
         active = roles.limited(Agent.objects.filter(revoked_at=None), Role.ADMIN).count()
         url = addresses.listed("agent", key="active")
@@ -50,6 +42,7 @@ def overview(request: HttpRequest) -> dict[str, Any]:
     newest = roles.limited(Change.objects.order_by("-pk")).defer("document", "record")[:NEWEST]
     return {
         "figures": figures,
+        "panels": [panel for each in additions.panels for panel in each(request)],
         "newest_changes": [
             (
                 change,

@@ -48,9 +48,9 @@ def _kind(value: Any) -> str:
     return "literal" if value is None or isinstance(value, bool) else "number"
 
 
-def lines(value: Any) -> Iterator[Line]:
+def lines(value: Any, depth: int = 0, key: str | None = None) -> Iterator[Line]:
     """The lines of `value`, as `json.dumps` with an indent would break them."""
-    yield from _lines(value, 0, None, "", (), None)
+    yield from _lines(value, depth, key, "", (), None)
 
 
 def _lines(
@@ -77,7 +77,8 @@ def _lines(
     yield Line(depth, None, last + comma, "mark", leaf)
 
 
-def _code(line: Line) -> SafeString:
+def code(line: Line) -> SafeString:
+    """A line, indented, with colours by kind."""
     key = SafeString("")
     if line.key is not None:
         key = format_html(
@@ -91,7 +92,7 @@ def _code(line: Line) -> SafeString:
 def document(value: Any) -> SafeString:
     """`value` with colours by kind."""
     all_lines = lines(value)
-    shown = format_html_join("\n", "{}", ((_code(line),) for line in islice(all_lines, MOST_LINES)))
+    shown = format_html_join("\n", "{}", ((code(line),) for line in islice(all_lines, MOST_LINES)))
     return format_html('<pre class="json">{}</pre>{}', shown, _rest(all_lines))
 
 
@@ -107,7 +108,7 @@ def _levelled(line: Line, setters: Mapping[str, Link]) -> SafeString:
     link = setters.get(merging.pointer(line.leaf)) if line.leaf is not None else None
     if link is None:
         return format_html(
-            '<div class="json-line"><span class="gutter"></span><code>{}</code></div>', _code(line)
+            '<div class="json-line"><span class="gutter"></span><code>{}</code></div>', code(line)
         )
     name = link.level.name
     return format_html(
@@ -117,7 +118,7 @@ def _levelled(line: Line, setters: Mapping[str, Link]) -> SafeString:
         name,
         link.context_id,
         name[0].upper(),
-        _code(line),
+        code(line),
     )
 
 

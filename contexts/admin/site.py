@@ -8,13 +8,14 @@ from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import reverse
 
+from contexts.admin import additions
+from contexts.admin.additions import Section
 from contexts.admin.overview import overview
 from contexts.models import Context
 
-# The models of each section, in the order of work, with a better name where there is one.
-SECTIONS: dict[str, dict[str, str | None]] = {
+# In the order of work.
+SECTIONS: dict[str, Section] = {
     "Contexts": dict.fromkeys(("GlobalContext", "ProjectContext", "BranchContext", "TaskContext")),
     "Activity": {"Change": "Change log", "Entry": None, "Delegation": None},
     "Access": {"Agent": None, "Membership": "Members", "User": None},
@@ -51,25 +52,25 @@ class Site(AdminSite):
         return ParentChoices.as_view(admin_site=self)(request)
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Our sections first, then whatever other apps have registered."""
+        """Sections first, ours and others', then whatever else was registered."""
         apps = super().get_app_list(request, app_label)
         if app_label is not None:
             return apps
         known = {model["object_name"]: model for app in apps for model in app["models"]}
+        pages = {model["object_name"]: app["app_url"] for app in apps for model in app["models"]}
         sections = []
-        for title, names in SECTIONS.items():
+        for title, names in {**SECTIONS, **additions.sections}.items():
             models = [
                 {**known.pop(name), **({"name": better} if better else {})}
                 for name, better in names.items()
                 if name in known
             ]
             if models:
-                url = reverse(f"{self.name}:app_list", args=["contexts"])
                 sections.append(
                     {
                         "name": title,
                         "app_label": title.lower(),
-                        "app_url": url,
+                        "app_url": pages[models[0]["object_name"]],
                         "has_module_perms": True,
                         "models": models,
                     }

@@ -11,7 +11,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 
 from contexts import services
-from contexts.admin import addresses, diffs, rendering
+from contexts.admin import additions, addresses, diffs, rendering
 from contexts.admin.levels import LevelAdmin
 from contexts.admin.tenancy import tenancy
 from contexts.errors import ContextError, NotFound, RevisionMismatch
@@ -77,6 +77,7 @@ class VersionsAdmin(LevelAdmin):
             "page": page,
             "pages": paginator.get_elided_page_range(page.number),
             "versions": diffs.versions(self.level, organization_id, context_id, start, PAGE_SIZE),
+            "notices": additions.notices_of(self.level.name, organization_id, context_id),
         }
         return TemplateResponse(request, "admin/contexts/versions.html", context)
 

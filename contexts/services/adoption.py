@@ -12,28 +12,14 @@ from dataclasses import replace
 from django.utils import timezone
 
 from contexts.changes import announce
-from contexts.errors import Invalid, ParentMissing
+from contexts.errors import ParentMissing
 from contexts.identifiers import uuid7
 from contexts.levels import CHILD
-from contexts.models import Change, Context, Delegation, Entry, Feed, GlobalContext, owned
+from contexts.models import Change, Context, Delegation, Entry, Feed, owned
 from contexts.services.foreign import ForeignChange, Key, new_entry, of
 from contexts.services.outcomes import Outcome, Overtaken, Taken
 from contexts.services.rows import redacted
-from contexts.services.standing import Known, Standing, Tip
-
-
-def _check_organization(organization_id: str, foreigns: Sequence[ForeignChange]) -> None:
-    for foreign in foreigns:
-        foreign.verify()
-        if foreign.level.parent is None:
-            if foreign.context_id != organization_id:
-                raise Invalid({"context_id": [f"This is not the organization {organization_id}."]})
-            if foreign.is_deletion:
-                raise Invalid({"operation": ["An organization cannot be deleted."]})
-    if not GlobalContext.objects.filter(context_id=organization_id).exists():
-        first = next(iter(foreigns), None)
-        if first is None or first.level.parent is not None or not first.makes_version:
-            raise Invalid({"organization": [f"There is no organization {organization_id} here."]})
+from contexts.services.standing import Known, Standing, Tip, check_organization
 
 
 class Adoption:
@@ -55,7 +41,7 @@ class Adoption:
         from_hub: bool = False,
         others: Iterable[Key] = (),
     ) -> None:
-        _check_organization(organization_id, foreigns)
+        check_organization(organization_id, foreigns)
         self.organization_id = organization_id
         self.standing = Standing(organization_id, foreigns, others)
         self.changes: list[Change] = []

@@ -11,6 +11,7 @@ from contexts.errors import DocumentTooLarge, Invalid
 from contexts.levels import LEVELS, Document, Level
 from contexts.models import Change, Delegation, Entry
 from contexts.queries import timestamp
+from contexts.services.delegation_records import read_delegation
 from contexts.services.members import (
     context_id_of,
     flag_of,
@@ -26,6 +27,8 @@ from contexts.services.rows import document_limit
 
 Operation = Change.Operation
 Key = tuple[str, str]
+# What redaction leaves where a secret was.
+MARK = b"[redacted:"
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,17 @@ def is_compacted(change: "Change | ForeignChange") -> bool:
     return (
         change.makes_version and change.document is None and change.operation != Operation.DELETED
     )
+
+
+def lost_a_secret(change: Change, written: bytes) -> bool:
+    """Whether a version's document lost a secret after its revision was hashed.
+
+    `written` is JSON with the document in it: only one with a mark needs to be hashed again.
+    """
+    if MARK not in written or change.document is None or not change.makes_version:
+        return False
+    hashed = documents.revision_of(change.version, change.parent_revision, change.document)
+    return hashed != change.revision
 
 
 def write(change: Change) -> Document:
@@ -271,30 +285,4 @@ def _read_entry(body: Document | None) -> ForeignEntry | None:
         agent=text_of(body, "agent", 150),
         details=object_in(body.get("details"), "details"),
         created_at=time_of(body, "created_at"),
-    )
-
-
-def read_delegation(record: Any) -> Delegation:
-    """The unsaved row that `queries.present_delegation` showed. Raises `Invalid`."""
-    record = object_in(record, "record")
-    level = LEVELS.get(text_of(record, "level", 10))
-    target = LEVELS.get(text_of(record, "delegate_to", 10))
-    if level is None or target is None or target not in list(level.chain())[1:]:
-        raise Invalid({"record": ["A delegation goes from a level to one above."]})
-    status = text_of(record, "status", 10)
-    if status not in Delegation.Status.values:
-        raise Invalid({"record": ["Unknown status of a delegation."]})
-    return Delegation(
-        delegation_id=uuid_of(record, "id"),
-        level=level.name,
-        context_id=context_id_of(record, "context_id", level),
-        target_level=target.name,
-        target_id=context_id_of(record, "target_id", target),
-        data=object_in(record.get("delegate_data"), "delegate_data"),
-        reason=text_of(record, "delegation_reason"),
-        status=status,
-        requested_by=text_of(record, "requested_by", 150),
-        decided_by=text_of(record, "decided_by", 150) if record.get("decided_by") else "",
-        created_at=time_of(record, "created_at"),
-        decided_at=time_of(record, "decided_at") if record.get("decided_at") else None,
     )

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from contexts.errors import IdTaken
+from contexts.errors import IdTaken, Invalid
 from contexts.levels import LEVELS, Key, Level
-from contexts.models import Change, Context, Delegation, Entry, owned, versions
+from contexts.models import Change, Context, Delegation, Entry, GlobalContext, owned, versions
 from contexts.services.foreign import ForeignChange
 from contexts.services.rows import Operation
 
@@ -201,6 +201,21 @@ class Standing:
 
 def _birth(change: Change) -> datetime:
     return change.born_at or change.at
+
+
+def check_organization(organization_id: str, foreigns: Sequence[ForeignChange]) -> None:
+    """Raises `Invalid` for changes that the organization cannot have, or that are none."""
+    for foreign in foreigns:
+        foreign.verify()
+        if foreign.level.parent is None:
+            if foreign.context_id != organization_id:
+                raise Invalid({"context_id": [f"This is not the organization {organization_id}."]})
+            if foreign.is_deletion:
+                raise Invalid({"operation": ["An organization cannot be deleted."]})
+    if not GlobalContext.objects.filter(context_id=organization_id).exists():
+        first = next(iter(foreigns), None)
+        if first is None or first.level.parent is not None or not first.makes_version:
+            raise Invalid({"organization": [f"There is no organization {organization_id} here."]})
 
 
 def _named(foreigns: Sequence[ForeignChange]) -> set[Key]:

@@ -73,7 +73,7 @@ def _shortened(conflict: Conflict, made: Document | None) -> Document | None:
     """Without the whole of theirs in it, which the page shows already."""
     key = str(conflict.conflict_id)
     kept = made["data"].get("_conflicts") if made is not None else None
-    if made is None or not isinstance(kept, dict) or key not in kept:
+    if made is None or not isinstance(kept, dict) or kept.get(key) is None:
         return made
     return {**made, "data": {**made["data"], "_conflicts": {**kept, key: WHOLE}}}
 

@@ -169,8 +169,9 @@ class JournalAdmin(ReadOnlyAdmin):
         if revived:
             nouns = "1 change is" if revived == 1 else f"{revived} changes are"
             messages.success(request, f"{nouns} on the way to the hub again.")
-        if revived < len(rows):
-            messages.warning(request, f"{len(rows) - revived} of them were not refused (any more).")
+        if left := len(rows) - revived:
+            verb = "was" if left == 1 else "were"
+            messages.warning(request, f"{left} {verb} not refused, or not any more.")
 
     @admin.display(description="change", ordering="seq")
     def seq_shown(self, row: JournalEntry) -> SafeString:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -39,7 +39,6 @@ class PeerAdmin(ReadOnlyAdmin):
     search_help_text = "By node or the agent whose key it uses."
     ordering = ["-seen_at", "-pk"]
     readonly_fields = [
-        "node",
         "state_shown",
         "organization_shown",
         "agent",
@@ -53,6 +52,17 @@ class PeerAdmin(ReadOnlyAdmin):
         peers = super().get_queryset(request)
         found: QuerySet[Any] = peers.annotate(head=Subquery(feed.values("head")))
         return found
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        title = {"title": f"Node {row.node}"} if row is not None else {}
+        return super().change_view(request, object_id, form_url, {**title, **(extra_context or {})})
 
     @admin.display(description="node", ordering="node")
     def node_shown(self, row: Peer) -> SafeString:

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -21,32 +20,10 @@ from contexts.changes import Author
 from contexts.documents import revision_of
 from contexts.levels import BRANCH, GLOBAL, LEVELS, PROJECT, TASK, Level
 from contexts.models import Agent, Change, Context, Delegation, Entry, Membership, Role, owned
-from tests.conftest import make_organization
+from tests.conftest import Humans, make_organization
 
-Humans = Callable[..., Client]
 EVIL = '"><script>alert(1)</script>'
 ALL_LEVELS = list(LEVELS.values())
-
-
-@pytest.fixture
-def signed_in(db: None) -> Humans:
-    """Signs a staff user in, with a role in each named organization."""
-
-    def sign_in(name: str, superuser: bool = False, **roles: Role) -> Client:
-        user = User.objects.create_user(name, is_staff=True, is_superuser=superuser)
-        for organization_id, role in roles.items():
-            Membership.objects.create(user=user, organization_id=organization_id, role=role)
-        client = Client()
-        client.force_login(user)
-        return client
-
-    return sign_in
-
-
-@pytest.fixture
-def root(signed_in: Humans) -> Client:
-    """An administrator of the instance."""
-    return signed_in("root", superuser=True)
 
 
 @pytest.fixture

@@ -1,0 +1,43 @@
+"""Verdicts as a hub keeps them: the same entry again gets the same one (DESIGN §4)."""
+
+from typing import Any
+
+from contexts.errors import ContextError
+from contexts.levels import Document
+from contexts.models import Change
+from contexts.services import ForeignChange
+from contexts.services.rows import redacted
+from syncing.models import Receipt
+
+
+class MutationReused(ContextError):
+    code = "mutation_reused"
+
+
+def told_by(receipt: Receipt) -> Document:
+    """The verdict as it is answered, without the mutation's id."""
+    return {
+        "verdict": receipt.verdict,
+        "seq": receipt.seq,
+        "revision": receipt.revision,
+        "conflict_id": str(receipt.conflict_id) if receipt.conflict_id else None,
+        "code": None,
+    }
+
+
+def tells_of(pushed: ForeignChange, known: Change) -> bool:
+    """Whether `known`, of our log, is the change that was pushed, whatever came of it here."""
+    told = known.level, known.context_id, known.makes_version
+    if told != (*pushed.key, pushed.makes_version):
+        return False
+    if pushed.makes_version:
+        return known.revision == pushed.revision
+    if known.entry is not None and pushed.entry is not None:
+        theirs = pushed.entry.entry_id, redacted(pushed.entry.content)
+        return bool((known.entry.entry_id, known.entry.content) == theirs)
+    of_one_kind = known.operation == pushed.operation
+    return of_one_kind and bool(_id_of(known.record) == _id_of(pushed.record))
+
+
+def _id_of(record: Document | None) -> Any:
+    return record.get("id") if record is not None else None

@@ -1,0 +1,224 @@
+"""A hub and its nodes as processes of their own, as an operator runs them."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.faults.proxy import Proxy
+from tests.faults.services import until
+from tests.instances import ROOT, Instance, temporary_database
+
+WORKER = ("worker", "--concurrency", "3", "--loglevel", "warning")
+REQUEST = " contextsys.request "
+BEAT = ("beat", "--loglevel", "warning")
+
+
+class Site(Instance):
+    """An instance that keeps its port; with a broker its worker and beat are processes too."""
+
+    def __init__(
+        self, name: str, folder: Path, database_url: str, environment: dict[str, str]
+    ) -> None:
+        self.folder = folder / name
+        self.folder.mkdir()
+        super().__init__(self.folder / "home", database_url, environment)
+        self.name = name
+        self.proxy: Proxy | None = None
+        self._port = 0
+        self._celery: dict[str, subprocess.Popen[bytes]] = {}
+        self._groups: list[int] = []
+
+    def start(self, *arguments: str) -> None:
+        """Runs `serve`, at first on a free port, then on that one again."""
+        super().start(*arguments, "--port", str(self._port))
+        self._port = int(self.url.rstrip("/").rpartition(":")[2])
+
+    def start_all(self) -> None:
+        """Runs `serve`, and with a broker a worker and beat beside it."""
+        self.start()
+        if "CELERY_BROKER_URL" in self.environment:
+            self.start_celery(*WORKER)
+            self.start_celery(*BEAT)
+
+    def start_celery(self, *command: str) -> None:
+        """Runs a worker or beat; it is there when the process is."""
+        self.kill_celery(command[0])
+        with (self.folder / f"{command[0]}.log").open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "celery", "-A", "contextsys", *command],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._celery[command[0]] = process
+        self._groups.append(process.pid)
+
+    def kill_celery(self, which: str) -> None:
+        """SIGKILL to the worker or beat, and not to what it forked."""
+        if (process := self._celery.pop(which, None)) is not None:
+            process.kill()
+            process.wait()
+
+    def close(self) -> None:
+        """Ends all of it."""
+        self.kill()
+        for which in list(self._celery):
+            self.kill_celery(which)
+        for group in self._groups:
+            # What a killed worker had forked.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
+        if self.proxy is not None:
+            self.proxy.close()
+
+    def client(self, key: str | None = None) -> httpx.Client:
+        """Like an `Instance`'s, without the certificates that take long to load."""
+        key = key if key is not None else self.credentials()["agent_key"]
+        return httpx.Client(
+            base_url=self.url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=60,
+            verify=False,
+        )
+
+    def get(self, path: str, **query: Any) -> Any:
+        """What the API answers at `path`, as JSON; a refusal fails the test."""
+        with self.client() as client:
+            answer = client.get(f"api/v1/{path}", params=query)
+        assert answer.status_code == 200, f"{self.name}: {path}: {answer.text}"
+        return answer.json()
+
+    def pages(self, path: str, **query: Any) -> list[Any]:
+        """All rows of a list."""
+        found: list[Any] = []
+        with self.client() as client:
+            address: str | None = f"api/v1/{path}"
+            query = {"page_size": 500, **query}
+            while address:
+                answer = client.get(address, params=query)
+                assert answer.status_code == 200, f"{self.name}: {path}: {answer.text}"
+                found += answer.json()["results"]
+                # It holds the query already.
+                address, query = answer.json()["next"], {}
+        return found
+
+    def has(self, path: str) -> bool:
+        """Whether there is anything at `path`."""
+        with self.client() as client:
+            return client.get(f"api/v1/{path}").status_code == 200
+
+    def digest(self) -> str:
+        return str(self.get("sync/status/")["digest"])
+
+    def journal(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.get("health/")["journal"]
+        return told
+
+
+class Cluster:
+    """A hub and its nodes, each node behind a proxy of its own."""
+
+    def __init__(self, folder: Path, new_database: Callable[[], str]) -> None:
+        """`new_database` makes an empty database and gives its URL."""
+        self.folder, self._new_database = folder, new_database
+        self.hub = Site("hub", folder, new_database(), {})
+        self.nodes: list[Site] = []
+
+    @property
+    def sites(self) -> list[Site]:
+        return [self.hub, *self.nodes]
+
+    def start(self, nodes: int, hub: dict[str, str] | None = None, **environment: str) -> None:
+        """Starts the hub with a chain down to the task `shared`, then so many nodes."""
+        self.hub.environment |= hub or {}
+        self.hub.start()
+        with self.hub.client() as client:
+            place = {"branch_id": "b1", "project_id": "p1"}
+            made = client.post(
+                "api/v1/contexts/task/?create_parents=true", json={"id": "shared", **place}
+            )
+            assert made.status_code == 201, made.text
+        new = [self.add_node(f"node{number}", **environment) for number in range(1, nodes + 1)]
+        at_once([node.start_all for node in new])
+        self.in_step(60)
+
+    def add_node(self, name: str, database_url: str = "", **environment: str) -> Site:
+        """A node that is not started yet."""
+        proxy = Proxy(lambda: self.hub.url)
+        told = {
+            "CONTEXTSYS_CLOUD_URL": proxy.url,
+            "CONTEXTSYS_CLOUD_KEY": self.hub.credentials()["agent_key"],
+        }
+        node = Site(
+            name, self.folder, database_url or self._new_database(), {**told, **environment}
+        )
+        node.proxy = proxy
+        self.nodes.append(node)
+        return node
+
+    def in_step(self, seconds: float) -> float:
+        """Waits until all hold the same contexts and nothing waits in a journal."""
+        return until("all hold the same", self._is_in_step, seconds)
+
+    def _is_in_step(self) -> bool:
+        if any(node.journal()["pending"] for node in self.nodes):
+            return False
+        return len({site.digest() for site in self.sites}) == 1
+
+    def close(self) -> None:
+        for site in self.sites:
+            site.close()
+
+    def logs(self) -> str:
+        """The ends of everyone's logs, for a failure."""
+        told = []
+        for site in self.sites:
+            for log in sorted(site.folder.glob("*.log")):
+                lines = [line for line in log.read_text().splitlines() if REQUEST not in line]
+                told += [f"--- {site.name}: {log.name}", *lines[-40:]]
+        return "\n".join(told)
+
+
+def at_once(works: list[Callable[[], Any]]) -> None:
+    """Does all at the same time; the first that raised raises here."""
+    errors: list[BaseException] = []
+
+    def guarded(work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if errors:
+        raise errors[0]
+
+
+@contextlib.contextmanager
+def cluster_in(folder: Path) -> Iterator[Cluster]:
+    """A cluster on databases of the kind that the suite runs on; nothing of it is left."""
+    with contextlib.ExitStack() as stack:
+
+        def new_database() -> str:
+            place = folder / f"database{len(list(folder.glob('database*')))}"
+            place.mkdir()
+            return stack.enter_context(temporary_database(place))
+
+        cluster = Cluster(folder, new_database)
+        stack.callback(cluster.close)
+        yield cluster

@@ -1,0 +1,149 @@
+"""kill -9 of everything there is, under load: what was acknowledged is there, once."""
+
+import contextlib
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.faults.cluster import BEAT, WORKER, Cluster, Site, at_once
+from tests.faults.ledger import Ledger, Writer, settled
+from tests.faults.services import PrivatePostgres, PrivateRedis, Service
+
+pytestmark = pytest.mark.xdist_group("kills")
+WITH_SERVICES = os.environ.get("DATABASE_URL", "").startswith("postgres")
+CONVERGED_SECONDS = 30
+WRITERS = 3
+
+
+@dataclass(frozen=True)
+class Size:
+    kills: int
+    writes: int
+    nodes: int
+
+
+@dataclass(frozen=True)
+class Victim:
+    """What is killed, and how it comes back."""
+
+    name: str
+    kill: Callable[[], None]
+    start: Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The cluster, and what of it can be killed."""
+
+    cluster: Cluster
+    victims: list[Victim]
+
+    def logs(self) -> str:
+        return self.cluster.logs()
+
+
+@pytest.fixture(
+    params=[
+        pytest.param(Size(10, 1000, nodes=1), id="ci"),
+        pytest.param(Size(200, 20_000, nodes=2), id="large", marks=pytest.mark.nightly),
+    ]
+)
+def size(request: pytest.FixtureRequest) -> Size:
+    chosen: Size = request.param
+    return chosen
+
+
+@pytest.fixture
+def deployment(size: Size, tmp_path: Path) -> Iterator[Deployment]:
+    """On SQLite every instance is one process; else web, worker and beat are processes of their
+    own, on a PostgreSQL and a Redis that only they use.
+    """
+    with contextlib.ExitStack() as stack:
+        if not WITH_SERVICES:
+            names = iter(range(size.nodes + 1))
+            cluster = Cluster(tmp_path, lambda: f"sqlite:///{tmp_path / f'{next(names)}.sqlite3'}")
+            stack.callback(cluster.close)
+            cluster.start(size.nodes)
+            yield Deployment(cluster, [_web(site) for site in cluster.sites])
+            return
+        postgres, redis = PrivatePostgres(), PrivateRedis()
+        services: list[Service] = [postgres, redis]
+        for service in services:
+            stack.callback(service.close)
+            service.start()
+        cluster = Cluster(tmp_path, postgres.new_database)
+        stack.callback(cluster.close)
+        own = {"REDIS_URL": redis.url(0), "CELERY_BROKER_URL": redis.url(1)}
+        cluster.start(size.nodes, hub=own, REDIS_URL=redis.url(2), CELERY_BROKER_URL=redis.url(3))
+        victims = [_service("PostgreSQL", postgres), _service("Redis", redis), _web(cluster.hub)]
+        for node in cluster.nodes:
+            victims += [_web(node), _celery(node, *WORKER), _celery(node, *BEAT)]
+        yield Deployment(cluster, victims)
+
+
+def _service(name: str, service: Service) -> Victim:
+    return Victim(name, service.kill, service.start)
+
+
+def _web(site: Site) -> Victim:
+    return Victim(f"web of {site.name}", site.kill, site.start)
+
+
+def _celery(site: Site, which: str, *arguments: str) -> Victim:
+    return Victim(
+        f"{which} of {site.name}",
+        lambda: site.kill_celery(which),
+        lambda: site.start_celery(which, *arguments),
+    )
+
+
+def test_what_was_acknowledged_survives_kills_and_is_there_once(
+    size: Size, deployment: Deployment, seed: int
+) -> None:
+    chance = random.Random(seed)
+    ledger = Ledger("kills")
+    sites = deployment.cluster.sites
+    ledger.open(sites[0], sites[1:])
+    # More from the nodes than from the hub: theirs is the longer way.
+    places = [sites[-(number % len(sites)) - 1] for number in range(WRITERS)]
+    writers = [Writer(ledger, site, f"w{n}", seed) for n, site in enumerate(places)]
+    killed: list[str] = []
+    over = threading.Event()
+
+    def kill_now_and_then() -> None:
+        # Each at least once, in an order of chance.
+        order = list(deployment.victims)
+        chance.shuffle(order)
+        for number in range(1, size.kills + 1):
+            while ledger.count < number * size.writes // (size.kills + 1):
+                if over.wait(0.02):
+                    return
+            victim = order.pop() if order else chance.choice(deployment.victims)
+            victim.kill()
+            killed.append(victim.name)
+            time.sleep(chance.choice([0, 0.2, 1]))
+            victim.start()
+
+    def write(writer: Writer) -> None:
+        writer.write(size.writes, wanted=lambda: ledger.count < size.writes)
+
+    killer = threading.Thread(target=kill_now_and_then)
+    killer.start()
+    try:
+        at_once([partial(write, each) for each in writers])
+    finally:
+        over.set()
+        killer.join()
+    took = settled(ledger, sites, CONVERGED_SECONDS)
+    again = sum(writer.attempts for writer in writers) - ledger.count
+    print(f"{ledger.count} writes, {again} sent again, converged in {took:.1f} s")
+    print(f"killed: {killed}")
+    assert len(killed) == size.kills
+    assert ledger.count >= size.writes
