@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
+from django.db.models import QuerySet
+
 from contexts import merging, queries
 from contexts.admin import rendering
 from contexts.admin.rendering import Line
@@ -83,7 +85,7 @@ def resolved(level: Level, organization_id: str, context_id: str) -> Resolved:
 
 
 def _data(organization_id: str, link: Link) -> Document:
-    rows = owned(organization_id, link.level.model, context_id=link.context_id)
+    rows: QuerySet[Any] = owned(organization_id, link.level.model, context_id=link.context_id)
     return rows.values_list("data", flat=True).first() or {}
 
 

@@ -90,8 +90,9 @@ def _light(level: Level, organization_id: str) -> QuerySet[Any]:
 def _nodes(level: Level, organization_id: str, rows: Sequence[Context]) -> list[Node]:
     below: dict[int, int] = {}
     if (child := CHILD.get(level.name)) is not None:
-        of_rows = owned(organization_id, child.model, parent__in=[row.pk for row in rows])
-        below = dict(of_rows.order_by().values_list("parent").annotate(n=Count("pk")))
+        inside: QuerySet[Any] = owned(organization_id, child.model)
+        counted = inside.filter(parent__in=[row.pk for row in rows]).values_list("parent")
+        below = dict(counted.order_by().annotate(n=Count("pk")))
     return [Node(level, row, below.get(row.pk, 0)) for row in rows]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
@@ -34,7 +34,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 MOST_CHOICES = 200
 CHOSEN = "organization"
 
-Parameters = ParamSpec("Parameters")
+# What a page is asked for besides the request, and for the view also the visitor.
+View = Callable[..., HttpResponse]
 
 
 @dataclass(frozen=True)
@@ -57,10 +58,7 @@ class Visitor:
         return self.caller.may(Role.ADMIN)
 
 
-Page = Callable[Concatenate[HttpRequest, Visitor, Parameters], HttpResponse]
-
-
-def page(view: Page[Parameters]) -> Callable[Concatenate[HttpRequest, Parameters], HttpResponse]:
+def page(view: View) -> View:
     """A page for those who are signed in; others are led to the sign-in, scripts get a 401.
 
     What the view raises of `ContextError` becomes a page of its status: a stranger's context and
@@ -69,15 +67,13 @@ def page(view: Page[Parameters]) -> Callable[Concatenate[HttpRequest, Parameters
 
     @require_safe
     @wraps(view)
-    def answer(
-        request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> HttpResponse:
+    def answer(request: HttpRequest, **named: str) -> HttpResponse:
         if not request.user.is_authenticated:
             if ORGANIZATION_HEADER in request.headers:
                 return secured(HttpResponse("You are signed out.", status=401))
             return secured(redirect_to_login(request.get_full_path()))
         try:
-            response = view(request, visitor_of(request), *args, **kwargs)
+            response = view(request, visitor_of(request), **named)
         except ContextError as error:
             response = render(
                 request, "pages/refused.html", {"sentence": error.sentence}, status=error.status
