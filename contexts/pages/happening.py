@@ -1,9 +1,10 @@
 """What happened last: who is at work, which contexts are alive, and the feed line by line."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -19,6 +20,7 @@ RECENT = 400
 AT_WORK = timedelta(minutes=15)
 FEED = 25
 LONGEST_TOLD = 160
+MOST_KNOWN = 5_000
 
 
 def _changes(organization_id: str) -> QuerySet[Change]:
@@ -89,7 +91,7 @@ class Told:
 
     change: Change
     words: str = ""
-    lines: list[diffs.DiffLine] = field(default_factory=list)
+    line: diffs.DiffLine | None = None
     more: int = 0
 
     @property
@@ -107,10 +109,6 @@ class Told:
             return f"noted {self.change.entry.kind}"
         words = {"delegated": "handed up", "conflict": "conflict"}
         return words.get(self.change.operation, self.change.operation)
-
-    @property
-    def line(self) -> diffs.DiffLine | None:
-        return self.lines[0] if self.lines else None
 
 
 def feed(organization_id: str, before: int | None = None) -> list[Told]:
@@ -143,12 +141,27 @@ def _told(change: Change) -> Told:
         return Told(change, _short(f"{words}: {reason}" if reason else words))
     if change.operation == Change.Operation.DELETED or not change.makes_version:
         return Told(change)
-    found = diffs.of(change)
-    if found is None:
-        return Told(change)
-    # Where it stands is told already.
-    lines = [readable(line) for line in found.lines if not _is_empty(line)]
-    return Told(change, "", lines[:1], max(0, len(lines) - 1 + found.more))
+    line, more = _first_line(change)
+    return Told(change, "", line, more)
+
+
+# What a change changed is always the same, and every open page asks for it.
+_known: dict[tuple[str, UUID], tuple[diffs.DiffLine | None, int]] = {}
+
+
+def _first_line(change: Change) -> tuple[diffs.DiffLine | None, int]:
+    """The first line of what a version changed, and how many more there are."""
+    key = change.origin_node, change.mutation_id
+    told = _known.get(key)
+    if told is None:
+        found = diffs.of(change)
+        lines = [] if found is None else [each for each in found.lines if not _is_empty(each)]
+        more = 0 if found is None else max(0, len(lines) - 1 + found.more)
+        told = readable(lines[0]) if lines else None, more
+        if len(_known) >= MOST_KNOWN:
+            _known.clear()
+        _known[key] = told
+    return told
 
 
 def _is_empty(line: diffs.DiffLine) -> bool:

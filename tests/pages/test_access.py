@@ -10,7 +10,7 @@ from contexts import delegations, entries, services
 from contexts.access import Caller
 from contexts.changes import Author
 from contexts.levels import PROJECT, TASK
-from contexts.models import Entry, Membership, Role
+from contexts.models import Entry, Membership, Role, owned
 from tests.conftest import Humans, make_organization
 from tests.pages.conftest import EVIL, edit, html, without_tokens
 
@@ -144,7 +144,7 @@ def test_a_choice_that_is_theirs_no_more_is_forgotten(signed_in: Humans, chain: 
     make_organization("elsewhere")
     both = signed_in("bo", **{"global": Role.READER, "elsewhere": Role.ADMIN})
     html(both, "/?organization=elsewhere")
-    Membership.objects.filter(organization_id="elsewhere").delete()
+    owned("elsewhere", Membership).delete()
     page = html(both, "/")
     assert 'data-organization="global"' in page
     assert "elsewhere" not in page

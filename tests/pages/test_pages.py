@@ -66,12 +66,12 @@ def test_a_long_list_comes_page_by_page_with_nothing_left_out(
     Change.objects.filter(level="task").update(path="")
     Change.objects.filter(level="task", context_id__startswith="t0").delete()
     seen: list[str] = []
-    address = "/contexts/branch/b1/children/"
-    while address:
-        page = html(reader, address)
+    after: re.Match[str] | None = re.match("()", "")
+    while after:
+        place = after[1].replace("+", "%2B")
+        page = html(reader, f"/contexts/branch/b1/children/?after={place}")
         seen += keys(page)
         after = re.search(r'data-after="([^"]+)"', page)
-        address = after and f"/contexts/branch/b1/children/?after={after[1].replace('+', '%2B')}"
     assert sorted(set(seen)) == sorted(["task/t1", *(f"task/t{n:03}" for n in range(120))])
 
 

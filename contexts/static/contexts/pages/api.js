@@ -22,6 +22,7 @@ export async function ask(address, options = {}) {
     if (error.name === "AbortError") throw error;
     throw new Refused(0, {});
   }
+  if (answer.status === 401) document.dispatchEvent(new Event("signed-out"));
   if (!answer.ok) {
     const body = await answer.json().catch(() => ({}));
     throw new Refused(answer.status, body);
@@ -35,7 +36,8 @@ export const json = async (address, options) => (await ask(address, options)).js
 /* A write over the REST API: `body` is JSON as text, which may hold more than JavaScript's
    numbers can; `revision` makes it conditional. */
 export async function write(method, address, body, revision) {
-  const token = document.querySelector("input[name=csrfmiddlewaretoken]").value;
+  // The cookie's: another tab may have signed in anew since this page was loaded.
+  const token = document.cookie.match(/(?:^|; )csrftoken=(\w+)/)?.[1] ?? "";
   const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
   if (revision) headers["If-Match"] = `"${revision}"`;
   return json(`/api/v1/${address}`, { method, headers, body });

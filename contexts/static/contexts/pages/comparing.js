@@ -64,7 +64,7 @@ export function together(base, mine, theirs) {
     } else if (t === MISSING) {
       if (b === MISSING || !same(b, m)) put(merged, key, m);
     } else {
-      put(merged, key, together(b === MISSING ? null : b, m, t));
+      put(merged, key, together(b, m, t));
     }
   }
   return merged;

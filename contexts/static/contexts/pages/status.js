@@ -31,8 +31,12 @@ const CONNECTION = {
   gone: ["bad", "Not live"],
 };
 
+let isOut = false;
+
 /* For `Live`: shows the connection's state, and says when it was lost and came back. */
 export function connection(state, missed) {
+  if (isOut) return;
+  isOut = state === "signed-out";
   const changed = document.getElementById("state-live").dataset.told !== state;
   document.getElementById("state-live").dataset.told = state;
   show("live", ...CONNECTION[state]);
@@ -93,6 +97,7 @@ async function look() {
 }
 
 export function start() {
+  document.addEventListener("signed-out", () => connection("signed-out"));
   look();
   setInterval(showSync, 1000);
 }
