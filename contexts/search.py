@@ -40,6 +40,7 @@ class Matches:
     level: Level
     organization_id: str
     words: Sequence[str]
+    begun: str = ""
 
     def __getitem__(self, part: slice) -> list[Context]:
         """The matches from `part.start` to `part.stop` (both optional, no steps)."""
@@ -70,13 +71,16 @@ class Matches:
             return [key for (key,) in cursor.fetchall()]
 
 
-def matching(rows: QuerySet[Context], level: Level, organization_id: str, text: str) -> Matches:
+def matching(
+    rows: QuerySet[Context], level: Level, organization_id: str, text: str, *, begun: bool = False
+) -> Matches:
     """Those of `rows` in which every word of `text` occurs, best first.
 
     A word may stand in the row's name or data (keys and values at any depth) or in the content
     or details of an entry of it, each word somewhere else. `rows` are contexts of `level`;
     only those of the organization are found. Text without a word, and a word longer than 255
-    characters, match nothing. Raises `Invalid` for more than 32 words.
+    characters, match nothing. `begun`: the last word may be one that is still being typed, and
+    is found in longer ones that begin so. Raises `Invalid` for more than 32 words.
     """
     # NUL separates like any other ASCII that is no letter; no database takes it.
     text = text.encode("utf-8", "replace").decode().replace("\0", " ")
@@ -86,7 +90,13 @@ def matching(rows: QuerySet[Context], level: Level, organization_id: str, text: 
     if any(len(word) > LONGEST_WORD for word in words):
         words = []
     own = rows.filter(organization__context_id=organization_id)
-    return Matches(own, level, organization_id, words)
+    return Matches(own, level, organization_id, words, _last_of(words, text) if begun else "")
+
+
+def _last_of(words: Sequence[str], text: str) -> str:
+    """The word that `text` ends with; "" when that is a single letter, which begins too many."""
+    ending = [word for word in words if len(word) > 1 and text.casefold().endswith(word)]
+    return max(ending, key=len, default="")
 
 
 def _words_as_postgresql_indexes_them(text: str) -> list[str]:
@@ -124,9 +134,10 @@ def _hits_on_postgresql(matches: Matches) -> tuple[SQL, Parameters]:
     parts, parameters = [], []
     level = matches.level.name
     for number, word in enumerate(matches.words):
+        query = f"'{word}':*" if word == matches.begun else f"'{word}'"
         parts += [in_data, in_entries]
-        parameters += [number, f"'{word}'", f"'/{organization}' & '{word}'", organization]
-        parameters += [number, f"'{word}'", f"'/{level}/{organization}' & '{word}'"]
+        parameters += [number, query, f"'/{organization}' & {query}", organization]
+        parameters += [number, query, f"'/{level}/{organization}' & {query}"]
         parameters += [organization, level]
     return " UNION ALL ".join(parts), parameters
 
@@ -136,19 +147,21 @@ def _hits_on_sqlite(matches: Matches) -> tuple[SQL, Parameters]:
     entries = Entry._meta.db_table
     in_data = (
         f"SELECT %s, doc, {DATA_WEIGHT} * {_RANK} FROM search_{table}_words"  # noqa: S608
-        " WHERE term = %s GROUP BY doc"
+        " WHERE term BETWEEN %s AND %s GROUP BY doc"
     )
     in_entries = (
         f"SELECT %s, context.row_id, {_RANK} FROM search_{entries}_words"  # noqa: S608
         f" CROSS JOIN {entries} entry ON entry.id = doc"
         f" CROSS JOIN {table} context ON context.organization_id = entry.organization_id"
         " AND context.id = entry.context_id"
-        " WHERE term = %s AND entry.organization_id = %s AND entry.level = %s GROUP BY doc"
+        " WHERE term BETWEEN %s AND %s AND entry.organization_id = %s AND entry.level = %s"
+        " GROUP BY doc"
     )
     parts, parameters = [], []
     for number, word in enumerate(matches.words):
+        last = f"{word}\U0010ffff" if word == matches.begun else word
         parts += [in_data, in_entries]
-        parameters += [number, word, number, word, organization, matches.level.name]
+        parameters += [number, word, last, number, word, last, organization, matches.level.name]
     return " UNION ALL ".join(parts), parameters
 
 

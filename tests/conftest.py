@@ -45,10 +45,17 @@ def _with_services() -> bool:
     return bool(connection.vendor == "postgresql" and os.environ.get("REDIS_URL"))
 
 
+def chromium() -> str | None:
+    """The machine's own chromium, which the browser tests drive."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left_out = set() if config.getoption("--nightly") else {"nightly"}
     if not _with_services():
         left_out.add("services")
+    if chromium() is None and os.environ.get("CI_BROWSER") != "required":
+        left_out.add("browser")
     deselected = [item for item in items if any(item.get_closest_marker(name) for name in left_out)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)

@@ -39,8 +39,7 @@ class Site(AdminSite):
 
     site_title = site_header = "contextsys"
     index_title = "Overview"
-    # No pages of ours lie outside of the admin: "View site" would lead back into it.
-    site_url = None
+    site_url = "/"
     index_template = "admin/overview.html"
 
     def index(
