@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('contexts', '0003_change_from_hub'),
+        ('contexts', '0004_change_path'),
     ]
 
     operations = [
