@@ -88,6 +88,8 @@ class Client(asyncio.Protocol):
 
 async def connected(url: str, path: str, keys: list[str], mark: bytes, count: int) -> list[Client]:
     parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
     clients = []
     for number in range(count):
         _, client = await asyncio.get_running_loop().create_connection(
@@ -111,7 +113,7 @@ async def delivered(clients: list[Client], each: int) -> tuple[int, float]:
         before = sum(client.count for client in clients)
         if before == each * len(clients):
             break
-        await asyncio.sleep(0.02 if before == 0 else 1.0)
+        await asyncio.sleep(0.02 if before == 0 else 3.0)
         if before and before == sum(client.count for client in clients):
             break
     return before, max(client.last_at for client in clients)

@@ -13,7 +13,7 @@ from django.db.backends.signals import connection_created
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contexts import agents, services
+from contexts import agents
 from contexts.access import Caller
 from contexts.errors import ContextError
 from contexts.levels import LEVELS, TASK, Key
@@ -285,9 +285,7 @@ def test_a_log_that_was_put_back_resets_every_subscription(
 def test_subscribing_while_there_is_writing_misses_and_doubles_nothing(key: str) -> None:
     def write() -> None:
         for number in range(150):
-            services.update(
-                OWNER, TASK, "t1", lambda values, n=number: {**values, "data": {"n": n}}
-            )
+            set_data(TASK, "t1", n=number)
 
     async def scene() -> None:
         async with Talk(key) as talk:

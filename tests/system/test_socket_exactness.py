@@ -130,7 +130,7 @@ async def listening(sockets: list[Listener]) -> Any:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def disturb(sockets: list[Listener], cuts: int, writing: asyncio.Task[Any]) -> int:
+async def disturb(sockets: list[Listener], cuts: int, writing: asyncio.Future[Any]) -> int:
     """Cuts sockets off at random while there is writing, as often as asked."""
     rng, done = random.Random(1), 0
     while done < cuts:

@@ -115,15 +115,16 @@ def test_who_reads_again_before_that_is_told_that_it_was_too_slow(
         """What it is closed with, beginning to read after a while; None when it is cut off."""
         await asyncio.sleep(wait)
         slow.transport.resume_reading()
+        code: int | None = None
         try:
             await to_the_end(slow)
         except ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd is not None else None
+            code = closed.rcvd.code if closed.rcvd is not None else None
         except TimeoutError:
             # It read in time, and listens on.
-            return 1000
-        finally:
-            await cut_off(slow)
+            code = 1000
+        await cut_off(slow)
+        return code
 
     async def play() -> None:
         slow = [await deaf(instance, 400) for _ in range(8)]
