@@ -220,6 +220,8 @@ def test_who_may_see_and_settle_it(
     missing = stranger.settle(str(uuid.uuid4()), strategy="ours")
     assert refusal(theirs) == refusal(missing) == (404, "not_found")
     assert theirs.content == missing.content
+    # Whatever the role: what is not there is missing before it is forbidden.
+    assert reader.settle(str(uuid.uuid4()), strategy="ours").content == missing.content
     no_id = stranger.settle("5", strategy="ours")
     assert (refusal(no_id), no_id.content) == ((404, "not_found"), missing.content)
     assert hub.conflicts() == [conflict]
