@@ -1,5 +1,6 @@
 """Ids made from names of people's own: folders, repositories, git branches. Quick to import."""
 
+import hashlib
 import re
 
 
@@ -18,7 +19,5 @@ def branch_id_from(project_id: str, git_branch: str, longest: int, hashed: bool 
     branch_id = context_id_from(text, len(text), "main")
     if len(branch_id) <= longest and not hashed:
         return branch_id
-    import hashlib  # noqa: PLC0415 (the command hook starts without it)
-
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return f"{branch_id[: longest - 9]}-{digest}"

@@ -16,7 +16,6 @@ from contexts.entries import CATEGORIES, IMPORTANCES, LONGEST_AGENT
 from contexts.levels import LEVELS, LONGEST_NAME, Level
 from contexts.models import Change, Delegation, Entry
 from contexts.requests import object_body
-from contexts.tracking import LONGEST_TYPE
 
 
 class Text(serializers.CharField):
@@ -88,12 +87,6 @@ class InsightBody(ProgressBody):
     importance = Choice(choices=IMPORTANCES, required=False)
 
 
-class ActionBody(Strict):
-    action_type = Text(max_length=LONGEST_TYPE)
-    action_data = JSONObject()
-    agent = Text(required=False, max_length=LONGEST_AGENT)
-
-
 class CompletionBody(Strict):
     completion_summary = Text(allow_blank=True)
 
@@ -133,53 +126,6 @@ class EntryAnswer(serializers.Serializer[Any]):
     importance = serializers.CharField(required=False)
     details = serializers.DictField(required=False)
     sync = Sync(required=False)
-
-
-class ActionAnswer(serializers.Serializer[Any]):
-    extracted = serializers.DictField()
-    entry = EntryAnswer()
-    sync = Sync()
-
-
-class HookOutput(serializers.Serializer[Any]):
-    hookEventName = serializers.CharField()  # noqa: N815
-    additionalContext = serializers.CharField()  # noqa: N815
-
-
-class HookAnswer(serializers.Serializer[Any]):
-    hookSpecificOutput = HookOutput(required=False)  # noqa: N815
-
-
-class ActivityFile(serializers.Serializer[Any]):
-    path = serializers.CharField()
-    added = serializers.IntegerField()
-    removed = serializers.IntegerField()
-    edits = serializers.IntegerField()
-
-
-class ActivityTests(serializers.Serializer[Any]):
-    test_results = serializers.DictField()
-    failures = serializers.ListField(child=serializers.DictField())
-    at = serializers.DateTimeField()
-
-
-class ActivityCommand(serializers.Serializer[Any]):
-    command = serializers.CharField()
-    exit_code = serializers.IntegerField()
-    at = serializers.DateTimeField()
-
-
-class ActivitySearch(serializers.Serializer[Any]):
-    query = serializers.CharField()
-    count = serializers.IntegerField(allow_null=True)
-    at = serializers.DateTimeField()
-
-
-class ActivityAnswer(serializers.Serializer[Any]):
-    files = ActivityFile(many=True)
-    tests = ActivityTests(allow_null=True)
-    failed_commands = ActivityCommand(many=True)
-    searches = ActivitySearch(many=True)
 
 
 class DelegationAnswer(serializers.Serializer[Any]):

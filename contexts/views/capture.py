@@ -9,11 +9,12 @@ from rest_framework.request import Request
 
 from contexts import access, queries, requests, tasks, tracking
 from contexts.models import Role
-from contexts.serializers import ActionBody, parsed
+from contexts.serializers import parsed
 from contexts.transcripts import events
 from contexts.transcripts.hooks import Hooks
 from contexts.views.base import ApiView, write
 from contexts.views.errors import json_answer
+from contexts.views.shapes import ActionBody
 
 LARGEST_BODY = 8 * 2**20
 

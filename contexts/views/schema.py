@@ -17,7 +17,7 @@ from contexts.entries import CATEGORIES, IMPORTANCES
 from contexts.filters import ancestor_fields
 from contexts.levels import Level
 from contexts.models import Entry
-from contexts.views import about, capture, feed
+from contexts.views import about, capture, feed, shapes
 from contexts.views.pages import LARGEST_PAGE
 
 REFUSALS = {
@@ -212,7 +212,7 @@ def documented(level: Level, views: type) -> Any:
         operations["complete"] = writes(serializers.CompletionBody, completed)
     if hasattr(views, "activity"):
         operations["activity"] = extend_schema(
-            responses=answers({200: serializers.ActivityAnswer, 304: EMPTY}, READ),
+            responses=answers({200: shapes.ActivityAnswer, 304: EMPTY}, READ),
             parameters=[IF_NONE_MATCH],
             description="The task at a glance, from its entries; the newest come first.",
         )
@@ -255,8 +255,8 @@ def document_the_rest() -> None:
 def _document_capture() -> None:
     extend_schema_view(
         post=extend_schema(
-            request={requests.JSON: serializers.ActionBody},
-            responses=answers({201: serializers.ActionAnswer}, WRITE),
+            request={requests.JSON: shapes.ActionBody},
+            responses=answers({201: shapes.ActionAnswer}, WRITE),
             parameters=WRITES,
             description="`action_data` names the task (`task_id`). A body may have 8 MiB.",
         )
@@ -264,7 +264,7 @@ def _document_capture() -> None:
     extend_schema_view(
         post=extend_schema(
             request={requests.JSON: OpenApiTypes.OBJECT},
-            responses=answers({200: serializers.HookAnswer}, (400, 401, 403, 404, 406, 413, 503)),
+            responses=answers({200: shapes.HookAnswer}, (400, 401, 403, 404, 406, 413, 503)),
             parameters=[
                 query("project", description="An id, or a name to make one from; else the cwd's."),
                 query("branch", description="An id, or a git branch; else `PROJECT:main`."),

@@ -16,7 +16,11 @@ from typing import Any
 
 import pytest
 
-from contexts import hook
+from contexts.hook import __main__ as command
+from contexts.hook import places, spool
+from contexts.hook.server import Away
+from contexts.hook.server import Server as Contextsys
+from contexts.hook.spool import Spool
 from tests.instances import ROOT, Instance
 
 KEY = "ctx_test"
@@ -162,9 +166,9 @@ def test_hooks_at_the_same_moment_lose_nothing(server: Server, away: str, tmp_pa
 
 def test_the_spool_has_an_end(away: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setattr(hook, "LARGEST_SPOOL", 2_000)
+    monkeypatch.setattr(spool, "LARGEST_SPOOL", 2_000)
     for number in range(100):
-        hook.Spool().append({"query": "", "event": event(number)})
+        Spool().append({"query": "", "event": event(number)})
     size = (tmp_path / "contextsys" / "spool.jsonl").stat().st_size
     assert 1_000 < size <= 2_000
 
@@ -175,13 +179,13 @@ def test_a_server_that_is_silent_is_left_alone_for_a_while(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     asked = []
 
-    def silent(self: hook.Server, line: Any) -> Any:
+    def silent(self: Contextsys, line: Any) -> Any:
         asked.append(line)
-        raise hook.Away(silent=True)
+        raise Away(silent=True)
 
-    monkeypatch.setattr(hook.Server, "post", silent)
+    monkeypatch.setattr(Contextsys, "post", silent)
     for number in range(3):
-        assert hook.deliver(hook.Spool(), {"query": "", "event": event(number)}) is None
+        assert command.deliver(Spool(), {"query": "", "event": event(number)}) is None
     assert len(asked) == 1
     assert (tmp_path / "contextsys" / "spool.jsonl").read_bytes().count(b"\n") == 3
 
@@ -207,7 +211,7 @@ def test_a_state_folder_that_cannot_be_written_is_no_failure(away: str, tmp_path
 
 
 def test_it_starts_without_django_and_quickly(away: str, tmp_path: Path) -> None:
-    code = "import sys, contexts.hook, socket; print(*sys.modules)"
+    code = "import sys, contexts.hook.__main__; print(*sys.modules)"
     told = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
@@ -256,21 +260,21 @@ def test_the_project_is_the_remotes_name_or_the_folders(tmp_path: Path, remote: 
     folder = repository(tmp_path / ("checkout" if remote else "shop"), remote)
     (folder / "deep" / "down").mkdir(parents=True)
     for each in (folder, folder / "deep" / "down"):
-        assert hook.place_of(str(each)) == ("shop", "main")
+        assert places.place_of(str(each)) == ("shop", "main")
 
 
 def test_worktrees_share_a_project_each_with_its_branch(tmp_path: Path) -> None:
     folder = repository(tmp_path / "shop")
     git(folder, "worktree", "add", "-b", "feature/cart", str(tmp_path / "elsewhere"))
-    assert hook.place_of(str(tmp_path / "elsewhere")) == ("shop", "feature/cart")
+    assert places.place_of(str(tmp_path / "elsewhere")) == ("shop", "feature/cart")
     git(folder, "checkout", "--detach")
-    assert hook.place_of(str(folder)) == ("shop", "detached")
+    assert places.place_of(str(folder)) == ("shop", "detached")
 
 
 def test_a_folder_without_git_is_its_own_project(tmp_path: Path) -> None:
     (tmp_path / "my shop").mkdir()
-    assert hook.place_of(str(tmp_path / "my shop")) == ("my-shop", "")
-    assert hook.place_of("/") == ("unknown", "")
+    assert places.place_of(str(tmp_path / "my shop")) == ("my-shop", "")
+    assert places.place_of("/") == ("unknown", "")
 
 
 def test_a_real_server_answers_a_start_and_makes_the_contexts(

@@ -523,3 +523,17 @@ def test_a_large_document_without_secrets_comes_back_itself() -> None:
     }
     assert len(json.dumps(document)) > 2**20
     assert redact(document) is document
+
+
+@pytest.mark.parametrize("prefix", ["", "+", " ", "    12\t"])
+def test_a_private_key_is_found_over_the_lines_of_a_list(prefix: str) -> None:
+    body = ["M7wGQnzNT9A10hRf98r0NBLMXFmMrTlBbHlgzjkKmKchOzUxQx9z8GZrCm8GHGz" for _ in range(3)]
+    name = "PRIVATE" + " KEY-----"
+    key = [f"-----BEGIN {name}", *body, f"-----END {name}"]
+    lines = ["-old", *(prefix + line for line in key), "+new"]
+    for value in (lines, {"lines": lines}, {"patch": [{"lines": lines}]}):
+        clean = redact(value)
+        assert "M7wGQ" not in str(clean)
+        assert "-old" in str(clean)
+        assert "+new" in str(clean)
+        assert redact(clean) == clean
