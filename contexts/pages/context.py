@@ -45,7 +45,7 @@ class Value:
 
     @property
     def rows(self) -> int:
-        return min(28, max(4, self.text.count("\n") + 2))
+        return min(28, self.text.count("\n") + 2)
 
     @property
     def shown(self) -> Any:

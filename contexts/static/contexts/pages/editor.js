@@ -70,7 +70,9 @@ export class Editor {
   fill(values) {
     for (const field of this.fields) {
       const value = values[field.dataset.field];
-      this.input(field).value = this.isJson(field) ? JSON.stringify(value, null, 2) : String(value);
+      const input = this.input(field);
+      input.value = this.isJson(field) ? JSON.stringify(value, null, 2) : String(value);
+      if (this.isJson(field)) input.rows = Math.min(28, input.value.split("\n").length + 1);
       this.check(field);
     }
     this.wrong(document.getElementById("edit-wrong"), "");
