@@ -50,8 +50,9 @@ def client(hub: ScriptedHub, organization: str) -> Iterator[CloudClient]:
         yield client
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def clock() -> Iterator[time_machine.Traveller]:
+    """It stands still: what is put off stays so."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
 
