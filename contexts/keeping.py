@@ -13,6 +13,11 @@ LARGEST_DATA = 32 * 1024
 LARGEST_EXTRACT = 64 * 1024
 SMALLEST_SHARE = 256
 MOST_MEMBERS = 200
+# Of an output. Where it is read in one piece, a server that does so answers nobody meanwhile.
+LONGEST_HEAD = 64 * 1024
+LONGEST_TAIL = 192 * 1024
+# What must be whole to be read at all.
+_WHOLE = ("junit_xml", "coverage_xml", "changes", "content")
 DEEPEST = 32
 
 
@@ -22,13 +27,15 @@ def cut(value: Any, limit: int) -> Any:
     Costs no more than `limit` asks for, whatever the size of `value`.
     """
     size = _size(value)
-    if size <= limit:
+    if size <= limit or isinstance(value, int | float | None):
         return documents.capped(flat(redacted(value)), limit)
     clean = redacted(_beginning(value, limit + 2 * MARGIN))
     text = clean if isinstance(clean, str) else json.dumps(clean, ensure_ascii=False)
-    told = documents.capped(text[:-MARGIN], limit)
+    # Room for what it says about itself.
+    told = documents.capped(text[:-MARGIN], limit - 100)
     preview = told["preview"] if isinstance(told, dict) else told
-    return {"truncated": True, "bytes": size, "preview": preview}
+    told_size = len(value.encode()) if isinstance(value, str) else size
+    return {"truncated": True, "bytes": told_size, "preview": preview}
 
 
 def cut_members(data: Document, limit: int = LARGEST_DATA) -> Document:
@@ -48,6 +55,28 @@ def cut_members(data: Document, limit: int = LARGEST_DATA) -> Document:
     if len(data) > len(names):
         ordered["members_cut"] = len(data) - len(names)
     return ordered
+
+
+def shortened(value: Any) -> tuple[Any, int]:
+    """`value` with the middle of its long texts left out, and how many characters that was.
+
+    Test runners say most at the end, and what began it at the beginning.
+    """
+    if isinstance(value, str):
+        left = len(value) - LONGEST_HEAD - LONGEST_TAIL
+        if left <= 0:
+            return value, 0
+        return f"{value[:LONGEST_HEAD]}\n[...]\n{value[-LONGEST_TAIL:]}", left
+    if isinstance(value, dict):
+        items = {
+            name: (item, 0) if name in _WHOLE else shortened(item)
+            for name, item in value.items()
+            if not isinstance(item, dict | list)
+        }
+        return {**value, **{name: item for name, (item, _) in items.items()}}, sum(
+            left for _, left in items.values()
+        )
+    return value, 0
 
 
 def fitted(extracted: Document, limit: int = LARGEST_EXTRACT) -> Document:

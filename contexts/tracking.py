@@ -10,7 +10,7 @@ from contexts.changes import Author
 from contexts.entries import LONGEST_AGENT
 from contexts.errors import Forbidden, Invalid, NotFound
 from contexts.extraction import extract
-from contexts.keeping import cut_members, fitted
+from contexts.keeping import cut_members, fitted, shortened
 from contexts.levels import TASK, Document
 from contexts.models import Agent, Entry, Role
 from contexts.queries import present_entry
@@ -35,9 +35,12 @@ def track(
     task_id = _checked(action_type, data, agent)
     if not TASK.rows(author.organization_id, context_id=task_id).exists():
         raise NotFound
-    extracted = extract(action_type, data, redacted)
+    read, left = shortened(data)
+    extracted = extract(action_type, read, redacted)
     # The data holds what was edited.
     extracted.pop("diff", None)
+    if extracted and left:
+        extracted["cut"] = {**extracted.get("cut", {}), "characters": left}
     extracted = fitted(extracted)
     entry = entries.add(
         author,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from contexts import documents
+from contexts import keeping
 from contexts.documents import Document
 from contexts.entries import Draft
 from contexts.extraction import extract
@@ -19,7 +19,6 @@ from contexts.services.rows import redacted
 NAMESPACE = UUID("5c1f7e0a-6a5e-4d1b-9a43-3f0c5d3f1f57")
 LONGEST_PART = 4096
 LONGEST_DESCRIPTION = 200
-DEEPEST_PART = 32
 # What tells most about a call, by tool; any other is told by its first text.
 _TELLING = ("command", "file_path", "notebook_path", "pattern", "query", "url", "description")
 
@@ -101,11 +100,7 @@ def tool_use_id_of(block: dict[str, Any], line: dict[str, Any]) -> str:
 
 def kept(value: Any) -> Any:
     """A part of a call as an entry keeps it: without secrets, and at most 4 KiB of it."""
-    # Before it is cut: half a secret would no longer be known for one.
-    clean = redacted(value)
-    if documents.depth(clean) > DEEPEST_PART:
-        clean = json.dumps(clean, ensure_ascii=False)
-    return documents.capped(clean, LONGEST_PART)
+    return keeping.cut(value, LONGEST_PART)
 
 
 def describe(tool: str, arguments: Any, folder: str) -> str:

@@ -19,7 +19,7 @@ from contexts import entries, sealing
 from contexts.changes import Author
 from contexts.entries import Draft
 from contexts.extraction.tool_calls import action_of
-from contexts.keeping import cut, fitted
+from contexts.keeping import cut, fitted, shortened
 from contexts.models import Entry, PendingCall
 from contexts.transcripts import calls
 from contexts.transcripts.calls import LONGEST_PART, Call
@@ -27,6 +27,8 @@ from contexts.transcripts.calls import LONGEST_PART, Call
 logger = logging.getLogger("contextsys.capture")
 LEASE = timedelta(minutes=2)
 ATTEMPTS = 3
+# Tools that answer with what something printed.
+_OUTPUTS = frozenset(("Bash", "BashOutput", "Grep", "WebFetch", "Task", "Agent"))
 
 
 def draft_of(call: Call, organization_id: str, agent: str) -> Draft:
@@ -102,10 +104,22 @@ def _extracted(pending: PendingCall) -> Draft:
     if pending.attempts <= ATTEMPTS:
         try:
             call = _read(sealing.unseal(bytes(pending.sealed)))
-            return bounded(call.draft(entry.organization_id, entry.agent))
+            return _whole(call, entry.organization_id, entry.agent)
         except (sealing.Broken, ValueError, TypeError, LookupError) as error:
             logger.warning("nothing extracted from a large call: %s", type(error).__name__)
     return Draft(Entry.Kind.ACTION, entry.content, details={**entry.details, "extracted": {}})
+
+
+def _whole(call: Call, organization_id: str, agent: str) -> Draft:
+    if call.tool in _OUTPUTS or call.is_error:
+        call.result, left = shortened(call.result)
+    else:
+        left = 0
+    draft = bounded(call.draft(organization_id, agent))
+    extracted = draft.details["extracted"]
+    if extracted and left:
+        extracted["cut"] = {**extracted.get("cut", {}), "characters": left}
+    return draft
 
 
 def bounded(draft: Draft) -> Draft:

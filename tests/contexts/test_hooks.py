@@ -384,3 +384,15 @@ def test_random_objects_are_accepted(teammate_client: APIClient, told: dict[str,
 @given(OBJECTS)
 def test_ten_thousand_random_objects(teammate_client: APIClient, told: dict[str, Any]) -> None:
     check_any_object(teammate_client, told)
+
+
+def test_the_middle_of_a_very_long_output_is_left_out_and_that_is_said(
+    teammate_client: APIClient,
+) -> None:
+    output = "first line\n" + "compiling\n" * 100_000 + "= 3 failed, 5 passed in 1.50s ="
+    call = used(tool_input={"command": "pytest"}, tool_response={"stdout": output})
+    post(teammate_client, call)
+    tasks.finish_calls()
+    extracted = entries()[0].details["extracted"]
+    assert extracted["test_results"]["failed"] == 3
+    assert 700_000 < extracted["cut"]["characters"] < len(output)
