@@ -17,6 +17,8 @@ from tests.faults.services import until
 from tests.instances import ROOT, Instance, temporary_database
 
 WORKER = ("worker", "--concurrency", "3", "--loglevel", "warning")
+# More would only be longer on their way.
+AT_ONCE = 3
 REQUEST = " contextsys.request "
 BEAT = ("beat", "--loglevel", "warning")
 
@@ -160,7 +162,8 @@ class Cluster:
             )
             assert made.status_code == 201, made.text
         new = [self.add_node(f"node{number}", **environment) for number in range(1, nodes + 1)]
-        at_once([node.start_all for node in new])
+        for first in range(0, nodes, AT_ONCE):
+            at_once([node.start_all for node in new[first : first + AT_ONCE]])
         self.in_step(60)
 
     def add_node(self, name: str, database_url: str = "", **environment: str) -> Site:

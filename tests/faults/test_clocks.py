@@ -64,11 +64,12 @@ def right(cluster: Cluster, clocks: Clocks) -> None:
 
 @pytest.mark.parametrize(
     "writes",
-    [pytest.param(300, id="ci"), pytest.param(5000, id="large", marks=pytest.mark.nightly)],
+    [pytest.param(120, id="ci"), pytest.param(5000, id="large", marks=pytest.mark.nightly)],
 )
 def test_clocks_that_jump_change_nothing(
     cluster: Cluster, clocks: Clocks, writes: int, seed: int
 ) -> None:
+    """As `tests/syncing/test_simulation.py` shows with more of them, and here with processes."""
     chance = random.Random(seed)
     ledger = Ledger(f"clocks-{writes}")
     ledger.open(cluster.hub, cluster.nodes)

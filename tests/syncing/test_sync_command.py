@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import override_settings
+from django.utils import timezone
 
 from contexts import services
 from contexts.access import Caller
@@ -118,7 +120,8 @@ def test_what_the_hub_refused_is_tried_again_and_listed(
 def test_what_still_waits_is_listed(hub: ScriptedHub, client: CloudClient, owner: Caller) -> None:
     make(owner, *(f"p{number}" for number in range(55)))
     hub.judge = lambda _: {"verdict": "retry", "code": "parent_missing"}
-    lines = run()
+    with time_machine.travel(timezone.now(), tick=False):
+        lines = run()
     assert lines[1:3] == ["Pushed 0 changes.", "  waits: change 2 of project p0 (parent_missing)"]
     assert lines[-1] == "  and 5 more"
     assert len(lines) == 2 + 50 + 1
