@@ -27,6 +27,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
+from contexts.redaction.blocks import without_keys
 from contexts.redaction.options import NAMED_VALUE, OPENS, PLACES
 from contexts.redaction.patterns import (
     AUTHORIZATION,
@@ -94,21 +95,10 @@ def redact(value: Any) -> Any:
         kept = map(operator.is_, entries.values(), value.values())
         return value if entries.keys() == value.keys() and all(kept) else entries
     if isinstance(value, list):
-        value = _without_keys(value)
+        value = without_keys(value, _redact_text)
         items = [redact(item) for item in value]
         return value if all(map(operator.is_, items, value)) else items
     return value
-
-
-def _without_keys(items: list[Any]) -> list[Any]:
-    """A list of lines (of a patch, of an output) without the private keys that span several."""
-    if not any(isinstance(item, str) and "-----BEGIN " in item for item in items):
-        return items
-    if not all(isinstance(item, str) for item in items):
-        return items
-    text = "\n".join(items)
-    clean = _redact_text(text)
-    return items if clean == text else clean.split("\n")
 
 
 def _label(entries: dict[str, Any], key: Any) -> Any:
@@ -122,7 +112,7 @@ def _label(entries: dict[str, Any], key: Any) -> Any:
 
 def _redact_entry(key: Any, value: Any) -> Any:
     if isinstance(value, list):
-        value = _without_keys(value)
+        value = without_keys(value, _redact_text)
         items = [_redact_entry(key, item) for item in value]
         return value if all(map(operator.is_, items, value)) else items
     kind = _kind_of(str(key)[-64:])
