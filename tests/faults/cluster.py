@@ -16,11 +16,11 @@ from tests.faults.proxy import Proxy
 from tests.faults.services import until
 from tests.instances import ROOT, Instance, temporary_database
 
-WORKER = ("worker", "--concurrency", "3", "--loglevel", "warning")
+WORKER = ("worker", "--loglevel", "warning")
+BEAT = ("beat", "--loglevel", "warning")
 # More would only be longer on their way.
 AT_ONCE = 3
 REQUEST = " contextsys.request "
-BEAT = ("beat", "--loglevel", "warning")
 
 
 class Site(Instance):
@@ -151,18 +151,16 @@ class Cluster:
     def sites(self) -> list[Site]:
         return [self.hub, *self.nodes]
 
-    def start(self, nodes: int, hub: dict[str, str] | None = None, **environment: str) -> None:
-        """Starts the hub with a chain down to the task `shared`, then so many nodes."""
+    def start(self, *nodes: dict[str, str], hub: dict[str, str] | None = None) -> None:
+        """Starts the hub with a branch `b1`, then a node with each of these environments."""
         self.hub.environment |= hub or {}
         self.hub.start()
         with self.hub.client() as client:
-            place = {"branch_id": "b1", "project_id": "p1"}
-            made = client.post(
-                "api/v1/contexts/task/?create_parents=true", json={"id": "shared", **place}
-            )
+            place = {"id": "b1", "project_id": "p1"}
+            made = client.post("api/v1/contexts/branch/?create_parents=true", json=place)
             assert made.status_code == 201, made.text
-        new = [self.add_node(f"node{number}", **environment) for number in range(1, nodes + 1)]
-        for first in range(0, nodes, AT_ONCE):
+        new = [self.add_node(f"node{number}", **each) for number, each in enumerate(nodes, 1)]
+        for first in range(0, len(new), AT_ONCE):
             at_once([node.start_all for node in new[first : first + AT_ONCE]])
         self.in_step(60)
 

@@ -47,11 +47,9 @@ def clocks(tmp_path_factory: pytest.TempPathFactory) -> Clocks:
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory, clocks: Clocks) -> Iterator[Cluster]:
     with cluster_in(tmp_path_factory.mktemp("skewed")) as cluster:
-        cluster.start(0, hub=clocks.environment("hub"))
-        for name in ("node1", "node2"):
-            cluster.add_node(name, **clocks.environment(name))
-        at_once([node.start for node in cluster.nodes])
-        cluster.in_step(60)
+        names = ("hub", "node1", "node2")
+        hub, *nodes = [clocks.environment(name) for name in names]
+        cluster.start(*nodes, hub=hub)
         yield cluster
 
 

@@ -26,7 +26,7 @@ with time_machine.travel(datetime.datetime.now() + datetime.timedelta(days=200))
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with cluster_in(tmp_path_factory.mktemp("incidents")) as cluster:
-        cluster.start(2)
+        cluster.start({}, {})
         yield cluster
 
 

@@ -75,18 +75,24 @@ def deployment(size: Size, tmp_path: Path) -> Iterator[Deployment]:
             names = iter(range(size.nodes + 1))
             cluster = Cluster(tmp_path, lambda: f"sqlite:///{tmp_path / f'{next(names)}.sqlite3'}")
             stack.callback(cluster.close)
-            cluster.start(size.nodes)
+            cluster.start(*[{}] * size.nodes)
             yield Deployment(cluster, [_web(site) for site in cluster.sites])
             return
-        postgres, redis = PrivatePostgres(), PrivateRedis()
-        services: list[Service] = [postgres, redis]
-        for service in services:
-            stack.callback(service.close)
-            service.start()
+        postgres = PrivatePostgres()
+        stack.callback(postgres.close)
+        redis = PrivateRedis()
+        stack.callback(redis.close)
+        postgres.start()
+        redis.start()
         cluster = Cluster(tmp_path, postgres.new_database)
         stack.callback(cluster.close)
-        own = {"REDIS_URL": redis.url(0), "CELERY_BROKER_URL": redis.url(1)}
-        cluster.start(size.nodes, hub=own, REDIS_URL=redis.url(2), CELERY_BROKER_URL=redis.url(3))
+        # Databases of its own for each: the broker's messages are for one instance.
+        numbers = range(0, 2 * size.nodes + 2, 2)
+        own = [
+            {"REDIS_URL": redis.url(number), "CELERY_BROKER_URL": redis.url(number + 1)}
+            for number in numbers
+        ]
+        cluster.start(*own[1:], hub=own[0])
         victims = [_service("PostgreSQL", postgres), _service("Redis", redis), _web(cluster.hub)]
         for node in cluster.nodes:
             victims += [_web(node), _celery(node, *WORKER), _celery(node, *BEAT)]

@@ -35,7 +35,7 @@ ONE_WAY_SECONDS = 0.5
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     with cluster_in(tmp_path_factory.mktemp("five")) as cluster:
-        cluster.start(NODES)
+        cluster.start(*[{}] * NODES)
         yield cluster
 
 

@@ -38,7 +38,7 @@ WHEN (NEW.actor = '{VILLAIN}') EXECUTE FUNCTION curse();
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """The hub takes smaller documents than its node."""
     with cluster_in(tmp_path_factory.mktemp("poison")) as cluster:
-        cluster.start(1, hub={"CONTEXTSYS_MAX_DOCUMENT_BYTES": str(HUBS_LIMIT)})
+        cluster.start({}, hub={"CONTEXTSYS_MAX_DOCUMENT_BYTES": str(HUBS_LIMIT)})
         yield cluster
 
 
