@@ -471,7 +471,7 @@ def test_listeners_take_part_in_the_transaction_and_hints_wait_for_the_commit(
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     order: list[str] = []
-    monkeypatch.setattr(broadcast, "look", lambda organization_id: order.append("hint"))
+    monkeypatch.setattr(broadcast, "look", lambda *_: order.append("hint"))
 
     def listen(sender: type, organization_id: str, changes: list[Change], **_: Any) -> None:
         order.append(f"{organization_id} {[change.seq for change in changes]}")
