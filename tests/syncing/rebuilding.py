@@ -11,9 +11,13 @@ PARENTS = {"project": "global_id", "branch": "project_id", "task": "branch_id"}
 
 
 class Copy:
-    """An organization as the changes taken so far tell of it."""
+    """An organization as the changes taken so far tell of it.
+
+    Of a version that is overtaken only its body counts: a snapshot ends with some.
+    """
 
     def __init__(self) -> None:
+        self.versions: dict[tuple[str, str], int] = {}
         self.contexts: dict[tuple[str, str], Document] = {}
         self.entries: dict[str, Document] = {}
         self.delegations: dict[str, Document] = {}
@@ -35,6 +39,9 @@ class Copy:
 
     def _take_version(self, change: Document) -> None:
         key = change["level"], change["context_id"]
+        if change["version"] <= self.versions.get(key, 0):
+            return
+        self.versions[key] = change["version"]
         if change["operation"] == "deleted":
             self.contexts.pop(key, None)
             return

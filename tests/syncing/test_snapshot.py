@@ -59,6 +59,23 @@ def test_of_a_compacted_history_too(hub: Hub, node: Node) -> None:
             foreign.read(change).verify()
 
 
+@pytest.mark.parametrize("compacted", [False, True])
+def test_of_what_is_overtaken_the_body_comes_too(hub: Hub, node: Node, compacted: bool) -> None:
+    """Delegations and conflicts outlive the versions that they made, and even the context."""
+    busy(hub, node)
+    hub.edit("project", "p1", data={"later": 1})
+    hub.edit("global", "global", data={"later": 1})
+    hub.delete("branch", "b2", cascade=True)
+    hub.delete("task", "t1")
+    if compacted:
+        hub.feed(node=node.name, since=hub.head())
+        compaction.compact("global", timezone.now() + timedelta(days=1))
+    copy = rebuilt(pages(hub, 3))
+    assert_equal(copy, hub)
+    assert {each["status"] for each in copy.delegations.values()} == {"approved", "pending"}
+    assert {each["status"] for each in copy.conflicts.values()} == {"open", "resolved"}
+
+
 def test_a_page_tells_where_to_follow_from(hub: Hub) -> None:
     there, newest = hub.status(), hub.feed()["changes"][-1]
     page = page_of(hub)
