@@ -22,7 +22,8 @@ def changes_page(
 ) -> Document:
     """The changes after number `since`, gapless, with all that is needed to make them again.
 
-    `last` is the id of the change that the node knows as number `since`. Raises `Gone` for
+    `last` is the stamp of the change that the node knows as number `since`, the `last` of the page
+    that ended there. Raises `Gone` for
     another epoch, another change there, a number beyond the head or below the floor.
     """
     # The changes before the head: it is then never behind what was read.
@@ -40,6 +41,7 @@ def changes_page(
         "floor": feed.floor,
         "head": feed.head,
         "next": reached,
+        "last": str(changes[-1][0].stamp) if changes else None,
         "more": reached < feed.head,
         "changes": [wire.outward(body, hub) for _, body in changes],
     }
@@ -48,14 +50,14 @@ def changes_page(
 def check_place(organization_id: str, since: int, epoch: str, last: UUID | None) -> Feed:
     """The organization's feed, if it is still the one that a node has read up to `since`.
 
-    Raises `Gone` for another epoch, a number beyond the head, another change than `last` there.
+    Raises `Gone` for another epoch, a number beyond the head, another stamp than `last` there.
     """
     feed = owned(organization_id, Feed).get()
     if epoch not in ("", feed.epoch):
         raise _gone(feed, "This feed is of another epoch.")
     if since > feed.head:
         raise _gone(feed, f"The feed goes from {feed.floor} to {feed.head}.")
-    if last is not None and since and _mutation_at(organization_id, since) != last:
+    if last is not None and since and _stamp_at(organization_id, since) != last:
         raise _gone(feed, f"Change {since} is another one here: this feed was put back.")
     return feed
 
@@ -66,9 +68,9 @@ def _gone(feed: Feed, sentence: str) -> Gone:
     )
 
 
-def _mutation_at(organization_id: str, seq: int) -> UUID | None:
+def _stamp_at(organization_id: str, seq: int) -> UUID | None:
     at = owned(organization_id, Change, seq=seq)
-    return at.values_list("mutation_id", flat=True).first()
+    return at.values_list("stamp", flat=True).first()
 
 
 def _bounded(changes: Iterable[Change]) -> list[tuple[Change, Document]]:
@@ -93,7 +95,7 @@ def snapshot_page(organization_id: str, hub: str, after: str, limit: int) -> Doc
     First the newest version of each context, from the top level down, then deletions from below
     up, then entries, delegations and conflicts. `after` is the `next` of the page before, ""
     at first; the first page's `head` is where to follow the feed from afterwards, and `last` the
-    id of the change there. `next` is null on the last page.
+    stamp of the change there. `next` is null on the last page.
     """
     stages = _stages(organization_id)
     number, seq = _place(after, len(stages))
@@ -114,7 +116,7 @@ def snapshot_page(organization_id: str, hub: str, after: str, limit: int) -> Doc
         "epoch": feed.epoch,
         "floor": feed.floor,
         "head": feed.head,
-        "last": str(last) if (last := _mutation_at(organization_id, feed.head)) else None,
+        "last": str(last) if (last := _stamp_at(organization_id, feed.head)) else None,
         "next": f"{number}.{seq}" if number < len(stages) else None,
         "changes": [wire.outward(body, hub) for _, body in found],
     }

@@ -94,18 +94,18 @@ def park(organization_id: str, error: Exception) -> None:
         logger.error("the hub refuses to sync: %s", str(error))
 
 
-def reached(link: Link, seq: int, mutation_id: UUID | None, at: datetime) -> None:
+def reached(link: Link, seq: int, stamp: UUID | None, at: datetime) -> None:
     """Notes that the hub's feed is taken over up to `seq`; `link` is locked."""
     moved = seq > link.cursor
     link.cursor, link.synced_at, link.last_error = seq, at, ""
     if moved:
-        link.last_mutation = mutation_id
-    link.save(update_fields=["cursor", "last_mutation", "synced_at", "last_error"])
-    if moved and mutation_id is not None:
-        _checkpoint(link.organization_id, seq, mutation_id)
+        link.last_stamp = stamp
+    link.save(update_fields=["cursor", "last_stamp", "synced_at", "last_error"])
+    if moved and stamp is not None:
+        _checkpoint(link.organization_id, seq, stamp)
 
 
-def _checkpoint(organization_id: str, hub_seq: int, mutation_id: UUID) -> None:
+def _checkpoint(organization_id: str, hub_seq: int, stamp: UUID) -> None:
     kept = owned(organization_id, Checkpoint).order_by("-hub_seq")
     newest = kept.first()
     if newest is not None and hub_seq < newest.hub_seq + SPACING:
@@ -115,7 +115,7 @@ def _checkpoint(organization_id: str, hub_seq: int, mutation_id: UUID) -> None:
     Checkpoint(
         organization_id=organization_id,
         hub_seq=hub_seq,
-        mutation_id=mutation_id,
+        stamp=stamp,
         local_seq=head if first is None else min(head, first.seq - 1),
     ).save(force_insert=True)
     places = list(kept.values_list("pk", flat=True))
@@ -136,10 +136,10 @@ def rewind(organization_id: str, epoch: str, place: Checkpoint | None) -> int:
     owned(organization_id, Lane).update(next_attempt_at=timezone.now())
     offered = 0
     if place is not None:
-        link.cursor, link.last_mutation = place.hub_seq, place.mutation_id
+        link.cursor, link.last_stamp = place.hub_seq, place.stamp
         offered = _offer_again(organization_id, place.local_seq)
         owned(organization_id, Checkpoint, hub_seq__gt=place.hub_seq).delete()
-    link.save(update_fields=["hub_epoch", "cursor", "last_mutation"])
+    link.save(update_fields=["hub_epoch", "cursor", "last_stamp"])
     return offered
 
 
@@ -147,8 +147,8 @@ def rewind(organization_id: str, epoch: str, place: Checkpoint | None) -> int:
 def begin_anew(organization_id: str, *, offer: bool) -> int:
     """Forgets how far the hub's feed was read; with `offer` all we have is offered to it again."""
     link = owned(organization_id, Link).select_for_update().get()
-    link.cursor, link.last_mutation = 0, None
-    link.save(update_fields=["cursor", "last_mutation"])
+    link.cursor, link.last_stamp = 0, None
+    link.save(update_fields=["cursor", "last_stamp"])
     owned(organization_id, Checkpoint).delete()
     resent = owned(organization_id, JournalEntry, state=State.SENT)
     resent.update(state=State.PENDING, hub_seq=None, verdict="")

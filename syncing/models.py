@@ -35,8 +35,8 @@ class Identity(models.Model):
 class Link(models.Model):
     """An organization's tie to its hub: how far its feed was taken over, and how the hub is.
 
-    `cursor` is the hub's number of the last change taken over and `last_mutation` that change's
-    id, by which the hub knows its own history again. `journaled_to` is our own number up to
+    `cursor` is the hub's number of the last change taken over and `last_stamp` that change's
+    stamp, by which the hub knows its own history again. `journaled_to` is our own number up to
     which every change was journaled or came from the hub.
     """
 
@@ -49,7 +49,7 @@ class Link(models.Model):
     )
     hub_epoch = models.CharField(max_length=32, blank=True)
     cursor = models.PositiveBigIntegerField(default=0)
-    last_mutation = models.UUIDField(null=True)
+    last_stamp = models.UUIDField(null=True)
     journaled_to = models.PositiveBigIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     reachable = models.BooleanField(default=True)
@@ -73,7 +73,7 @@ class Checkpoint(models.Model):
 
     organization = organization_key()
     hub_seq = models.PositiveBigIntegerField()
-    mutation_id = models.UUIDField()
+    stamp = models.UUIDField()
     local_seq = models.PositiveBigIntegerField()
 
     organization_id: str

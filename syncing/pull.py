@@ -69,7 +69,7 @@ def _pull(
             node=node,
             since=tie.cursor,
             epoch=tie.hub_epoch,
-            last=tie.last_mutation,
+            last=tie.last_stamp,
             limit=PAGE,
             wait=wait,
             seconds=seconds,
@@ -109,7 +109,7 @@ def _store(
         if type(body.get("seq")) is not int or body["seq"] != expected:
             raise HubFailed(200, f"The hub's feed has a gap: its change {expected} is missing.")
     reached = seen.cursor + len(bodies)
-    last = uuid_of(bodies[-1], "mutation_id") if bodies else None
+    last = _stamp(page) if bodies else None
 
     def write() -> bool:
         tie = owned(organization_id, Link).select_for_update().get()
@@ -120,6 +120,14 @@ def _store(
         return True
 
     return _at_once(write)
+
+
+def _stamp(page: Document) -> UUID:
+    """The stamp of the change that a page ends with. Raises `HubFailed`."""
+    try:
+        return uuid_of(page, "last")
+    except ContextError as error:
+        raise HubFailed(200, "The hub does not tell the stamp of its change.") from error
 
 
 def _at_once(write: Any) -> bool:
@@ -156,15 +164,15 @@ def _recover(organization_id: str, client: CloudClient, gone: HistoryGone) -> No
         # It may be another organization's altogether.
         link.ask_who(organization_id, client)
     node = identity().node
-    here = Checkpoint(hub_seq=tie.cursor, mutation_id=tie.last_mutation or UUID(int=0))
+    here = Checkpoint(hub_seq=tie.cursor, stamp=tie.last_stamp or UUID(int=0))
     behind = list(owned(organization_id, Checkpoint).order_by("-hub_seq"))
-    for place in [here] * (tie.last_mutation is not None and tie.cursor > 0) + behind:
+    for place in [here] * (tie.last_stamp is not None and tie.cursor > 0) + behind:
         try:
             client.changes(
                 node=node,
                 since=place.hub_seq,
                 epoch=gone.epoch,
-                last=place.mutation_id,
+                last=place.stamp,
                 limit=1,
             )
         except HistoryGone:
@@ -218,21 +226,21 @@ def read_snapshot(organization_id: str, client: CloudClient) -> int:
     with transaction.atomic():
         tie = owned(organization_id, Link).select_for_update().get()
         if begun is not None:
-            tie.hub_epoch, tie.cursor, tie.last_mutation = begun
+            tie.hub_epoch, tie.cursor, tie.last_stamp = begun
         tie.synced_at, tie.last_error = timezone.now(), ""
         tie.save()
     return count
 
 
 def _place(page: Document) -> tuple[str, int, UUID | None]:
-    """Where to follow the feed from behind a snapshot: epoch, number, the id of the change there.
+    """Where to follow the feed from behind a snapshot: epoch, number, the stamp there.
 
     Raises `HubFailed`.
     """
     epoch, head, last = page.get("epoch"), page.get("head"), page.get("last")
     try:
         if isinstance(epoch, str) and 0 < len(epoch) <= 32 and type(head) is int and head >= 0:
-            return epoch, head, uuid_of(page, "last") if last is not None else None
+            return epoch, head, _stamp(page) if last is not None else None
     except ContextError:
         pass
     raise HubFailed(200, "The hub's snapshot does not tell where its feed goes on.")

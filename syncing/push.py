@@ -68,7 +68,7 @@ def push_due(organization_id: str, client: CloudClient) -> Pushed:
                     "organization": organization_id,
                     "epoch": tie.hub_epoch,
                     "since": tie.cursor,
-                    "last": str(tie.last_mutation) if tie.last_mutation is not None else None,
+                    "last": str(tie.last_stamp) if tie.last_stamp is not None else None,
                     "entries": batch.bodies,
                 }
             )

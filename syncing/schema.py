@@ -33,6 +33,7 @@ class SyncFeedAnswer(serializers.Serializer[Any]):
     floor = serializers.IntegerField()
     head = serializers.IntegerField()
     next = serializers.IntegerField()
+    last = serializers.UUIDField(allow_null=True)
     more = serializers.BooleanField()
     changes = serializers.ListField(child=serializers.DictField())
 
@@ -101,7 +102,9 @@ def document() -> None:
         [
             query("since", NUMBER, description="The number of the last change known."),
             query("epoch"),
-            query("last", OpenApiTypes.UUID, description="The id of the change number `since`."),
+            query(
+                "last", OpenApiTypes.UUID, description="The `last` of the page that ended there."
+            ),
             query("limit", {"type": "integer", "minimum": 1, "maximum": views.MOST_CHANGES}),
             query("wait", {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT}),
             NODE,

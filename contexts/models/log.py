@@ -1,6 +1,7 @@
 """What happened: entries, the change log with its counter, delegations."""
 
 import secrets
+import uuid
 
 from django.db import models
 from django.utils import timezone
@@ -99,6 +100,8 @@ class Change(models.Model):
     withdrawn in the end: it makes no version any more, its row stays in the feed. `born_at`: when
     the context's life began, for a version that came without those before it. `path`: where the
     context stood (`Level.path`), which tells who hears of the change, also once it is deleted.
+    `stamp`: drawn for this row alone. The log with that stamp at that number is the same up to
+    there; one of a database that was put back may have the same mutation there, and others before.
     """
 
     class Operation(models.TextChoices):
@@ -111,6 +114,7 @@ class Change(models.Model):
 
     organization = organization_key()
     seq = models.PositiveBigIntegerField()
+    stamp = models.UUIDField(default=uuid.uuid4)
     level = models.CharField(max_length=10)
     context_id = models.CharField(max_length=50)
     path = models.CharField(max_length=110, blank=True)

@@ -71,7 +71,7 @@ def test_clocks_that_jump_change_nothing(
     chance = random.Random(seed)
     ledger = Ledger(f"clocks-{writes}")
     ledger.open(cluster.hub, cluster.nodes)
-    writers = [Writer(ledger, site, site.name, seed) for site in cluster.sites]
+    writers = [Writer(ledger, site, site.name, seed, pause=0.1) for site in cluster.sites]
     over = threading.Event()
 
     def jump() -> None:

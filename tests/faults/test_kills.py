@@ -32,6 +32,7 @@ class Size:
     kills: int
     writes: int
     nodes: int
+    pause: float
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Deployment:
 
 @pytest.fixture(
     params=[
-        pytest.param(Size(10, 1000, nodes=1), id="ci"),
-        pytest.param(Size(200, 20_000, nodes=2), id="large", marks=pytest.mark.nightly),
+        pytest.param(Size(10, 1000, nodes=1, pause=0), id="ci"),
+        pytest.param(Size(200, 20_000, nodes=2, pause=0.15), id="large", marks=pytest.mark.nightly),
     ]
 )
 def size(request: pytest.FixtureRequest) -> Size:
@@ -124,7 +125,9 @@ def test_what_was_acknowledged_survives_kills_and_is_there_once(
     ledger.open(sites[0], sites[1:])
     # More from the nodes than from the hub: theirs is the longer way.
     places = [sites[-(number % len(sites)) - 1] for number in range(WRITERS)]
-    writers = [Writer(ledger, site, f"w{n}", seed) for n, site in enumerate(places)]
+    writers = [
+        Writer(ledger, site, f"w{number}", seed, size.pause) for number, site in enumerate(places)
+    ]
     killed: list[str] = []
     over = threading.Event()
 

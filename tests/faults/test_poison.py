@@ -19,6 +19,8 @@ LAG_SECONDS = 5.0
 HUBS_LIMIT = 20_000
 WRITERS = 4
 CURSED_EVERY = 20
+# Between two writes of one writer: the lag is to tell of the poison, not of how much is written.
+PAUSE = 0.1
 CURSED = "cursed"
 VILLAIN = "villain"
 # What each database says of work that is too much for it, in the words of one that is away.
@@ -95,6 +97,7 @@ def test_poison_holds_up_nobody_else_and_nothing_transient_is_dead(
                     curses.append(_patch(node, f"k{number}"))
                 else:
                     made[f"good-{number}"] = _make(node, f"good-{number}")
+                time.sleep(PAUSE)
 
         at_once([partial(write, range(writes)[first::WRITERS]) for first in range(WRITERS)])
         assert set(curses) == {"pending"}

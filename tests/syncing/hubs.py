@@ -5,6 +5,7 @@ answers otherwise. A node's client asks it over HTTP, on loopback or within the 
 import contextlib
 import ssl
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -121,7 +122,7 @@ class ScriptedHub:
         """Whether this is the feed that a node has read up to `since`."""
         if epoch not in ("", self.epoch) or since > len(self.feed):
             return False
-        return not (last and since) or self.feed[since - 1]["mutation_id"] == last
+        return not (last and since) or self.feed[since - 1]["stamp"] == last
 
     def _changes(self, asked: Asked) -> Answer:
         since = int(asked.query["since"])
@@ -130,8 +131,9 @@ class ScriptedHub:
             return self._gone()
         changes = self.feed[since : since + int(asked.query["limit"])]
         reached = since + len(changes)
+        last = changes[-1]["stamp"] if changes else None
         more = reached < len(self.feed)
-        page = {**self._place(), "next": reached, "more": more, "changes": changes}
+        page = {**self._place(), "next": reached, "last": last, "more": more, "changes": changes}
         return Answer(body=page)
 
     def _snapshot(self, asked: Asked) -> Answer:
@@ -142,7 +144,7 @@ class ScriptedHub:
             if change["level"] == list(LEVELS)[number] and change["makes_version"]:
                 newest[change["context_id"]] = change
         after = number + 1 if number + 1 < len(LEVELS) else None
-        last = self.feed[-1]["mutation_id"] if self.feed else None
+        last = self.feed[-1]["stamp"] if self.feed else None
         page = {
             **self._place(),
             "last": last,
@@ -178,7 +180,7 @@ class ScriptedHub:
 
     def tell(self, change: Document) -> int:
         """Appends a change to the feed; returns its number."""
-        self.feed.append({**change, "seq": len(self.feed) + 1})
+        self.feed.append({**change, "seq": len(self.feed) + 1, "stamp": str(uuid.uuid4())})
         return len(self.feed)
 
     def newest(self, level: Level, context_id: str) -> Document | None:

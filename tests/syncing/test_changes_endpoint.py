@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -30,7 +31,7 @@ def asked(hub: Hub, **query: Any) -> tuple[int, Document]:
 def test_a_page_tells_how_far_it_goes(hub: Hub) -> None:
     there = hub.status()
     page = hub.feed()
-    assert list(page) == ["epoch", "floor", "head", "next", "more", "changes"]
+    assert list(page) == ["epoch", "floor", "head", "next", "last", "more", "changes"]
     assert (page["epoch"], page["floor"], page["head"]) == (there["epoch"], 0, there["head"])
     assert (page["next"], page["more"]) == (page["head"], False)
     assert [each["seq"] for each in page["changes"]] == list(range(1, page["head"] + 1))
@@ -235,13 +236,32 @@ def test_in_another_epoch_the_feed_does_not_go_on(hub: Hub) -> None:
 
 def test_where_another_change_was_read_the_feed_does_not_go_on(hub: Hub) -> None:
     """A hub that was put back counts on, with other changes."""
-    changes = hub.feed()["changes"]
-    for change in changes:
-        assert not gone(hub, since=change["seq"], last=change["mutation_id"])
-    assert gone(hub, since=3, last=changes[0]["mutation_id"])
+    stamps = [hub.feed(since=seq, limit=1)["last"] for seq in range(hub.head())]
+    for seq, stamp in enumerate(stamps, 1):
+        assert not gone(hub, since=seq, last=stamp)
+    assert gone(hub, since=3, last=stamps[0])
     assert gone(hub, since=3, last=uuid.uuid4())
     # Who has read nothing yet has read nothing else.
     assert not gone(hub, since=0, last=uuid.uuid4())
+
+
+def test_the_same_change_at_the_same_place_of_another_history_is_another_one(
+    hub: Hub, node: Node
+) -> None:
+    """As when a node offered it again, and another one has not read what came before it since."""
+    again = entry("task", "t1", task({"n": 1}), hub.revision("task", "t1"))
+    with transaction.atomic():
+        hub.edit("project", "p1", data={"lost": True})
+        node.push(again)
+        before = hub.feed()
+        transaction.set_rollback(True)
+    hub.edit("project", "p1", data={"lost": False})
+    node.push(again)
+    after = hub.feed()
+    ends = [(page["head"], page["changes"][-1]["mutation_id"]) for page in (before, after)]
+    assert ends[0] == ends[1]
+    assert not gone(hub, since=after["head"], last=after["last"])
+    assert gone(hub, since=after["head"], last=before["last"])
 
 
 @pytest.mark.parametrize(

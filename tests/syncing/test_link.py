@@ -179,7 +179,7 @@ def test_going_back_to_a_checkpoint_offers_again_what_came_after_it(
     )
     assert link.rewind(ORGANIZATION, "f" * 32, place) == 3
     assert (tie().cursor, tie().hub_epoch) == (place.hub_seq, "f" * 32)
-    assert tie().last_mutation == place.mutation_id
+    assert tie().last_stamp == place.stamp
     offered = {name: state for name, state in journaled().items() if name != "global"}
     assert offered == {"mine": "pending", "theirs": "pending", "sent": "pending"}
     assert set(JournalEntry.objects.filter(state=State.PENDING).values_list("hub_seq")) == {(None,)}
@@ -192,7 +192,7 @@ def test_beginning_anew_keeps_what_waits_and_offers_the_rest(
     exchange(client)
     services.create(owner, PROJECT, {}, context_id="waits")
     assert link.begin_anew(ORGANIZATION, offer=True) == 3
-    assert (tie().cursor, tie().last_mutation) == (0, None)
+    assert (tie().cursor, tie().last_stamp) == (0, None)
     assert journaled() == {"global": "pending", "mine": "pending", "waits": "pending"}
     assert not Checkpoint.objects.exists()
 

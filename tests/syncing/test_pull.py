@@ -116,7 +116,7 @@ def test_a_page_brings_what_others_did_as_they_did_it(
     logged = owned(ORGANIZATION, Change, level="task").order_by("seq")
     assert [str(each.mutation_id) for each in logged] == [made["mutation_id"], last["mutation_id"]]
     assert {each.origin_node for each in logged} == {hub.node}
-    assert (tie().cursor, str(tie().last_mutation)) == (5, last["mutation_id"])
+    assert (tie().cursor, str(tie().last_stamp)) == (5, hub.feed[-1]["stamp"])
     assert_log_is_the_state(ORGANIZATION)
 
 
@@ -128,7 +128,7 @@ def test_the_hub_is_asked_from_where_the_node_stopped(
     pull.pull_once(ORGANIZATION, client, wait=5)
     first, second = hub.asked_for("changes/")
     assert (first.query["since"], second.query["since"]) == ("1", "4")
-    assert second.query["last"] == hub.feed[-1]["mutation_id"]
+    assert second.query["last"] == hub.feed[-1]["stamp"]
     assert second.query["epoch"] == hub.epoch
     assert (second.query["wait"], "wait" in first.query) == ("5", False)
 
@@ -640,7 +640,7 @@ def test_below_the_floor_the_snapshot_is_read_and_pending_edits_stay(
     assert hub.asked_for("snapshot/")[0].query["after"] == ""
     assert data("p1") == {"theirs": 14, "mine": "pending"}
     assert (data("p2"), data("p3")) == ({"new": 1}, {})
-    assert (tie().cursor, str(tie().last_mutation)) == (10, hub.feed[-1]["mutation_id"])
+    assert (tie().cursor, str(tie().last_stamp)) == (10, hub.feed[-1]["stamp"])
     pending = {entry.lane.context_id for entry in unsettled(ORGANIZATION)}
     assert pending >= {"p1", "p2"}
     hub.judge = lambda entry: None

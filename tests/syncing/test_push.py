@@ -101,7 +101,7 @@ def test_a_push_says_who_sends_and_where_it_stands(
         "organization": ORGANIZATION,
         "epoch": hub.epoch,
         "since": 1,
-        "last": hub.feed[0]["mutation_id"],
+        "last": hub.feed[0]["stamp"],
     }
     change = Change.objects.get(context_id="p1")
     assert (entry["mutation_id"], entry["revision"]) == (str(change.mutation_id), change.revision)
