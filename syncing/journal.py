@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from contexts.documents import to_json
 from contexts.history import head_of
-from contexts.levels import Document
+from contexts.levels import LEVELS, Document
 from contexts.models import Change, owned
 from contexts.services import foreign
 from syncing import wire
@@ -259,6 +259,27 @@ def network_is_back(organization_id: str) -> None:
     owned(organization_id, Lane, waits_for_network=True).update(
         waits_for_network=False, attempts=0, next_attempt_at=timezone.now()
     )
+
+
+def no_longer_missing(organization_id: str, keys: set[Key]) -> None:
+    """Makes due what the hub put off for want of a context that it has now, one of `keys`."""
+    now = timezone.now()
+    waiting = owned(
+        organization_id,
+        JournalEntry,
+        state=State.PENDING,
+        last_error__in=wire.MISSING,
+        lane__next_attempt_at__gt=now,
+    ).select_related("lane", "change")
+    due = [entry.lane_id for entry in waiting if {entry.lane.key, _parent_of(entry)} & keys]
+    if due:
+        Lane.objects.filter(pk__in=due).update(next_attempt_at=now)
+
+
+def _parent_of(entry: JournalEntry) -> Key:
+    level, document = LEVELS[entry.change.level], entry.change.document or {}
+    parent = level.parent.name if level.parent is not None else ""
+    return parent, str(document.get(level.parent_field))
 
 
 def went_well(lanes: Iterable[Lane]) -> None:

@@ -15,7 +15,7 @@ from contexts.levels import Document
 from contexts.models import owned
 from contexts.services import ForeignChange, foreign
 from contexts.services.members import uuid_of
-from syncing import link, wire
+from syncing import journal, link, wire
 from syncing.client import CloudClient
 from syncing.digests import digests
 from syncing.errors import HistoryGone, HubAway, HubFailed, SyncError
@@ -117,6 +117,7 @@ def _store(
             return False
         Takeover(organization_id, changes, reached).run()
         link.reached(tie, reached, last, timezone.now())
+        journal.no_longer_missing(organization_id, {change.key for change in changes})
         return True
 
     return _at_once(write)

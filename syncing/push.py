@@ -128,7 +128,7 @@ def _judged(organization_id: str, batch: Batch, answer: Document) -> Counter[str
     told = _results(answer)
     counts: Counter[str] = Counter()
     put_off: dict[int, tuple[Lane, str]] = {}
-    told_already: list[int] = []
+    taken_in: list[tuple[int, journal.Key]] = []
     for entry, body in zip(batch.entries, batch.bodies, strict=True):
         result = told.get(body["mutation_id"], {})
         if result.get("code") == wire.BUSY:
@@ -141,7 +141,7 @@ def _judged(organization_id: str, batch: Batch, answer: Document) -> Counter[str
             JournalEntry.objects.filter(pk=entry.pk, state=State.PENDING).update(
                 state=State.SENT, verdict=verdict, hub_seq=seq, code=""
             )
-            told_already.append(seq)
+            taken_in.append((seq, entry.lane.key))
         elif verdict == Verdict.REJECTED:
             _bury(entry, str(result.get("code")), "The hub refused this change.")
         elif verdict == Verdict.UNKNOWN_BASE:
@@ -152,8 +152,9 @@ def _judged(organization_id: str, batch: Batch, answer: Document) -> Counter[str
             put_off.setdefault(entry.lane_id, (entry.lane, str(result.get("code") or verdict)))
     for lane, error in put_off.values():
         journal.put_off([lane], network=False, error=error)
+    journal.no_longer_missing(organization_id, {key for _, key in taken_in})
     journal.went_well(lane for lane in _lanes(batch) if lane.pk not in put_off)
-    if told_already and min(told_already) <= link.link_of(organization_id).cursor:
+    if taken_in and min(taken_in)[0] <= link.link_of(organization_id).cursor:
         pull.settle(organization_id)
     return counts
 

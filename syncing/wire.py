@@ -14,6 +14,8 @@ BATCH_BYTES = 2**20
 PAGE_BYTES = 4 * 2**20
 # The code of entries that a hub had no time for in this push: they may come again at once.
 BUSY = "busy"
+# The codes of entries that wait for a context: their own, or its parent.
+MISSING = ("context_missing", "parent_missing")
 # The origin of what a node made of the hub's changes and its own: of no meaning elsewhere.
 PROVISIONAL = "~"
 

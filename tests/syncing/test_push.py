@@ -555,6 +555,34 @@ def test_a_task_below_a_refused_parent_waits_while_others_go_on(
     assert TASK.rows(ORGANIZATION).exists()
 
 
+def test_what_waits_for_a_context_goes_as_soon_as_the_hub_has_it(
+    hub: ScriptedHub, client: CloudClient, owner: Caller, clock: time_machine.Traveller
+) -> None:
+    """Whoever brought it, a push of ours or the feed: not only when its turn to try again comes."""
+    make_chain(owner)
+    refused = {"p1": "parent_missing", "b1": "parent_missing", "t1": "context_missing"}
+    hub.judge = lambda entry: {"verdict": "retry", "code": refused[entry["context_id"]]}
+    for _ in range(8):
+        push_due(ORGANIZATION, client)
+        clock.shift(301)
+    push_due(ORGANIZATION, client)
+
+    def due() -> set[str]:
+        lanes = Lane.objects.filter(next_attempt_at__lte=timezone.now(), attempts__gt=0)
+        return set(lanes.values_list("context_id", flat=True))
+
+    assert due() == set()
+    hub.write(PROJECT, "elsewhere", ORGANIZATION)
+    pull.pull_once(ORGANIZATION, client)
+    assert due() == set()
+    hub.write(PROJECT, "p1", ORGANIZATION)
+    pull.pull_once(ORGANIZATION, client)
+    assert due() == {"b1", "p1"}
+    hub.judge = lambda entry: None
+    push_due(ORGANIZATION, client)
+    assert set(states().values()) <= {State.SENT, State.SETTLED}
+
+
 def test_the_librarys_errors_never_leave_a_push(
     hub: ScriptedHub, client: CloudClient, owner: Caller
 ) -> None:
