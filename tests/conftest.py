@@ -52,14 +52,15 @@ def chromium() -> str | None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left_out = set() if config.getoption("--nightly") else {"nightly"}
-    if not _with_services():
-        left_out.add("services")
+    left_out.add("once" if _with_services() else "services")
     if chromium() is None and os.environ.get("CI_BROWSER") != "required":
         left_out.add("browser")
     deselected = [item for item in items if any(item.get_closest_marker(name) for name in left_out)]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in deselected]
+    # What takes long begins first: in the end no worker is left alone with it.
+    items.sort(key=lambda item: not ({"system", "test_simulation.py"} & set(item.path.parts)))
 
 
 @pytest.fixture(scope="session")

@@ -141,10 +141,9 @@ class Site(Instance):
 class Cluster:
     """A hub and its nodes, each node behind a proxy of its own."""
 
-    def __init__(self, folder: Path, new_database: Callable[[], str]) -> None:
-        """`new_database` makes an empty database and gives its URL."""
-        self.folder, self._new_database = folder, new_database
-        self.hub = Site("hub", folder, new_database(), {})
+    def __init__(self, folder: Path, hub_database: str) -> None:
+        self.folder = folder
+        self.hub = Site("hub", folder, hub_database, {})
         self.nodes: list[Site] = []
 
     @property
@@ -164,16 +163,16 @@ class Cluster:
             at_once([node.start_all for node in new[first : first + AT_ONCE]])
         self.in_step(60)
 
-    def add_node(self, name: str, database_url: str = "", **environment: str) -> Site:
-        """A node that is not started yet."""
+    def add_node(self, name: str, **environment: str) -> Site:
+        """A node that is not started yet, with SQLite and without Redis unless it is told so."""
         proxy = Proxy(lambda: self.hub.url)
         told = {
+            "DATABASE_URL": f"sqlite:///{self.folder / name}.sqlite3",
+            "REDIS_URL": "",
             "CONTEXTSYS_CLOUD_URL": proxy.url,
             "CONTEXTSYS_CLOUD_KEY": self.hub.credentials()["agent_key"],
         }
-        node = Site(
-            name, self.folder, database_url or self._new_database(), {**told, **environment}
-        )
+        node = Site(name, self.folder, "", {**told, **environment})
         node.reached_by(proxy)
         self.nodes.append(node)
         return node
@@ -222,14 +221,8 @@ def at_once(works: list[Callable[[], Any]]) -> None:
 
 @contextlib.contextmanager
 def cluster_in(folder: Path) -> Iterator[Cluster]:
-    """A cluster on databases of the kind that the suite runs on; nothing of it is left."""
+    """The hub on a database of the kind that the suite runs on, nodes on SQLite as on laptops."""
     with contextlib.ExitStack() as stack:
-
-        def new_database() -> str:
-            place = folder / f"database{len(list(folder.glob('database*')))}"
-            place.mkdir()
-            return stack.enter_context(temporary_database(place))
-
-        cluster = Cluster(folder, new_database)
+        cluster = Cluster(folder, stack.enter_context(temporary_database(folder)))
         stack.callback(cluster.close)
         yield cluster

@@ -10,7 +10,7 @@ from tests.faults.copies import clone_home, kept_aside
 from tests.faults.ledger import Ledger, Writer, settled
 from tests.faults.services import until
 
-pytestmark = pytest.mark.xdist_group("incidents")
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("incidents")]
 # For hundreds of changes that every node offers again; nobody promised how fast.
 CONVERGED_SECONDS = 60
 CHANGES = 500
@@ -90,7 +90,7 @@ def test_a_copied_node_is_noticed_and_both_go_on(
     before = other.get("sync/status/")["node"]
     other.kill()
     with kept_aside(other, tmp_path) as copy:
-        twin = cluster.add_node(f"twin{number}", copy.url)
+        twin = cluster.add_node(f"twin{number}", DATABASE_URL=copy.url)
         try:
             clone_home(other, twin)
             other.proxy.heal()

@@ -1,7 +1,6 @@
 """kill -9 of everything there is, under load: what was acknowledged is there, once."""
 
 import contextlib
-import os
 import random
 import threading
 import time
@@ -16,10 +15,7 @@ from tests.faults.cluster import BEAT, WORKER, Cluster, Site, at_once
 from tests.faults.ledger import Ledger, Writer, settled
 from tests.faults.services import PrivatePostgres, PrivateRedis, Service, until
 
-pytestmark = pytest.mark.xdist_group("kills")
-WITH_SERVICES = "REDIS_URL" in os.environ and os.environ.get("DATABASE_URL", "").startswith(
-    "postgres"
-)
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("kills")]
 CONVERGED_SECONDS = 30
 WRITERS = 3
 # Longer than what a pool waits between two attempts by then, if it doubles its pauses.
@@ -68,34 +64,29 @@ def size(request: pytest.FixtureRequest) -> Size:
 
 @pytest.fixture
 def deployment(size: Size, tmp_path: Path) -> Iterator[Deployment]:
-    """On SQLite every instance is one process; else web, worker and beat are processes of their
-    own, on a PostgreSQL and a Redis that only they use.
+    """A hub and nodes on a PostgreSQL and a Redis that only they use, their web, worker and beat
+    processes of their own; and a laptop, which is one process on SQLite.
     """
     with contextlib.ExitStack() as stack:
-        if not WITH_SERVICES:
-            names = iter(range(size.nodes + 1))
-            cluster = Cluster(tmp_path, lambda: f"sqlite:///{tmp_path / f'{next(names)}.sqlite3'}")
-            stack.callback(cluster.close)
-            cluster.start(*[{}] * size.nodes)
-            yield Deployment(cluster, [_web(site) for site in cluster.sites])
-            return
         postgres = PrivatePostgres()
         stack.callback(postgres.close)
         redis = PrivateRedis()
         stack.callback(redis.close)
         postgres.start()
         redis.start()
-        cluster = Cluster(tmp_path, postgres.new_database)
+        cluster = Cluster(tmp_path, postgres.new_database())
         stack.callback(cluster.close)
-        # Databases of its own for each: the broker's messages are for one instance.
-        numbers = range(0, 2 * size.nodes + 2, 2)
+        # Redis databases of its own for each: the broker's messages are for one instance.
         own = [
             {"REDIS_URL": redis.url(number), "CELERY_BROKER_URL": redis.url(number + 1)}
-            for number in numbers
+            for number in range(0, 2 * size.nodes + 2, 2)
         ]
-        cluster.start(*own[1:], hub=own[0])
-        victims = [_service("PostgreSQL", postgres), _service("Redis", redis), _web(cluster.hub)]
-        for node in cluster.nodes:
+        nodes = [{**each, "DATABASE_URL": postgres.new_database()} for each in own[1:]]
+        cluster.start(*nodes, {}, hub=own[0])
+        *others, laptop = cluster.nodes
+        victims = [_service("PostgreSQL", postgres), _service("Redis", redis)]
+        victims += [_web(cluster.hub), _web(laptop)]
+        for node in others:
             victims += [_web(node), _celery(node, *WORKER), _celery(node, *BEAT)]
         yield Deployment(cluster, victims)
 

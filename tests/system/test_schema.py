@@ -5,6 +5,7 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+import pytest
 from django.core.management import call_command
 
 from tests.instances import Instance
@@ -16,6 +17,7 @@ def test_the_schema_has_no_warnings() -> None:
     assert "/api/v1/contexts/task/{context_id}/resolved/" in out.getvalue()
 
 
+@pytest.mark.once
 def test_whatever_is_sent_the_answer_is_documented(instance: Instance, tmp_path: Path) -> None:
     with instance.client() as client:
         client.post(

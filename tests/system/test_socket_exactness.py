@@ -2,7 +2,6 @@
 
 import asyncio
 import random
-import shutil
 import socket
 import subprocess
 import time
@@ -218,6 +217,7 @@ def _settled(sockets: list[Listener]) -> bool:
     return now - at > 3
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("count", "changes", "cuts"), SIZES)
 def test_every_sequence_is_exact_over_disconnects_without_redis(
     start_instance: Callable[..., Instance],
@@ -232,7 +232,7 @@ def test_every_sequence_is_exact_over_disconnects_without_redis(
     assert late < 3
 
 
-@pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server")
+@pytest.mark.services
 @pytest.mark.parametrize(("count", "changes", "cuts"), SIZES)
 def test_every_sequence_is_exact_over_disconnects_and_a_lost_redis(
     tmp_path: Path, private_redis: Redis, count: int, changes: int, cuts: int

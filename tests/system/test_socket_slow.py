@@ -15,6 +15,7 @@ from tests.instances import Instance
 from tests.system.sockets import Listener, cut_off, hear, opened, say, seqs, until
 from tests.system.test_socket_exactness import listening
 
+pytestmark = pytest.mark.once
 MEGABYTE = 2**20
 # The same document again and again would change nothing: a flood of entries is many frames.
 LONG_NAME = "x" * 200
