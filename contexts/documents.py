@@ -145,7 +145,36 @@ def normalize(value: Any) -> Any:
 
 def canonical(value: Any) -> bytes:
     """The one byte string of `value`: RFC 8785 (sorted keys, shortest numbers, no space)."""
+    if _is_plain(value):
+        # Python's encoder in C then writes the same, several times as fast.
+        return _PLAIN.encode(value).encode()
     return rfc8785.dumps(value)
+
+
+_PLAIN = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether there is nothing in `value` that RFC 8785 and Python write or sort differently:
+    floats, integers beyond the exact ones, keys outside the basic plane, what is no JSON.
+    """
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        kind = type(item)
+        if kind is dict:
+            for key in item:
+                if type(key) is not str or not (key.isascii() or max(key) < "\ud800"):
+                    return False
+            pending.extend(item.values())
+        elif kind is list:
+            pending.extend(item)
+        elif kind is int:
+            if not -MAX_INTEGER <= item <= MAX_INTEGER:
+                return False
+        elif not (kind is str or kind is bool or item is None):
+            return False
+    return True
 
 
 def revision_of(version: int, parent_revision: str, document: Document | None) -> str:

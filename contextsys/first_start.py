@@ -20,7 +20,7 @@ from contexts.changes import Author
 from contexts.levels import GLOBAL
 from contexts.models import Agent, GlobalContext, Membership, Role
 from syncing.identity import start_anew
-from syncing.link import free_leases
+from syncing.link import begin_afresh
 
 ADMIN = "admin"
 FIRST_AGENT = "first-agent"
@@ -40,7 +40,7 @@ def prepare() -> tuple[int, dict[str, str]]:
         applied, credentials = migrate(), make_credentials()
         start_anew()
         if settings.CONTEXTSYS_EMBEDDED_CELERY:
-            free_leases()
+            begin_afresh()
         return applied, credentials
 
 

@@ -182,10 +182,12 @@ def release_pull(organization_id: str) -> None:
     owned(organization_id, Link).update(lease_until=None)
 
 
-def free_leases() -> None:
+def begin_afresh() -> None:
     """Forgets who works: for a start that brings all its workers, which none of before outlives.
 
-    Should one live all the same it does no harm: leases save work, the hub tells what it has.
+    Should one live all the same it does no harm: leases save work, the hub tells what it has. A
+    hub that refused this node is asked at once: the start may be to give it another key.
     """
+    Link.objects.exclude(parked="").update(parked_at=None)
     Lane.objects.exclude(lease_until=None).update(lease_until=None)
     Link.objects.exclude(lease_until=None).update(lease_until=None)

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -212,6 +213,33 @@ def test_a_column_reads_numbers_as_a_body_does(text: str, number: float) -> None
 )
 def test_canonical_json(value: Any, text: str) -> None:
     assert canonical(value) == text.encode()
+
+
+ANY_TEXT = st.text(max_size=6) | st.sampled_from(["\ue000", "\U0001f600", "\ud7ff", "\x7f", "\x1f"])
+
+
+@relaxed
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | ANY_TEXT
+        | st.text(st.characters(categories=["Cc", "Po"])),
+        lambda inner: (
+            st.lists(inner) | st.dictionaries(ANY_TEXT, inner) | st.tuples(inner, st.integers())
+        ),
+    )
+)
+def test_canonical_json_is_the_librarys(value: Any) -> None:
+    try:
+        expected = rfc8785.dumps(value)
+    except rfc8785.CanonicalizationError as error:
+        with pytest.raises(type(error)):
+            canonical(value)
+    else:
+        assert canonical(value) == expected
 
 
 def revisions(history: list[Any]) -> list[str]:

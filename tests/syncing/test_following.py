@@ -168,6 +168,19 @@ def test_a_hub_that_refuses_is_asked_again_only_now_and_then(
         assert following.follow(ORGANIZATION, client)
 
 
+def test_after_a_start_a_hub_that_refused_is_asked_at_once(
+    hub: ScriptedHub, client: CloudClient, clock: Clock
+) -> None:
+    """It may have been to give the node another key."""
+    hold, hub.script = hub.script, always(403, {"code": "forbidden"})
+    with pytest.raises(HubRefused):
+        following.follow(ORGANIZATION, client)
+    hub.script = hold
+    assert not following.follow(ORGANIZATION, client)
+    link.begin_afresh()
+    assert following.follow(ORGANIZATION, client)
+
+
 # Whether both hold the same
 
 
