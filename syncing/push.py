@@ -5,7 +5,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from contexts.levels import Document
-from syncing import journal, link, pull, wire
+from syncing import batches, journal, link, pull, wire
+from syncing.batches import Batch
 from syncing.client import CloudClient
 from syncing.errors import (
     HistoryGone,
@@ -20,7 +21,7 @@ from syncing.errors import (
     TooLarge,
 )
 from syncing.identity import identity, part_from_twin
-from syncing.journal import Batch, State
+from syncing.journal import State
 from syncing.models import JournalEntry, Lane
 from syncing.wire import Verdict
 
@@ -55,7 +56,7 @@ def push_due(organization_id: str, client: CloudClient) -> Pushed:
             pushed.failure = error
             return pushed
         me = identity()
-        batch = journal.claim(organization_id, me.node, most)
+        batch = batches.claim(organization_id, me.node, most)
         if batch is None:
             return pushed
         try:
@@ -95,7 +96,7 @@ def push_due(organization_id: str, client: CloudClient) -> Pushed:
             if not isinstance(error, HubFailed):
                 return pushed
         finally:
-            journal.release(batch)
+            batches.release(batch)
 
 
 def _note(organization_id: str, error: SyncError) -> None:

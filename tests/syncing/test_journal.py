@@ -18,9 +18,10 @@ from contexts.changes import Author
 from contexts.history import head_of
 from contexts.levels import PROJECT, TASK, Document
 from contexts.models import Change, Delegation, Entry, Feed, Role, owned
-from syncing import journal, link, wire
+from syncing import batches, journal, link, wire
+from syncing.batches import LEASE, Batch
 from syncing.client import CloudClient
-from syncing.journal import LEASE, LONGEST_BACKOFF, Batch, State
+from syncing.journal import LONGEST_BACKOFF, State
 from syncing.models import JournalEntry, Lane
 from tests.conftest import make_chain, make_organization
 from tests.syncing.hubs import ORGANIZATION, ScriptedHub, exchange, linked_to
@@ -63,7 +64,7 @@ def waiting(state: State = State.PENDING) -> list[tuple[str, int]]:
 
 def claimed(most: int = 100) -> list[str]:
     """The contexts whose changes the next claim takes, one a change."""
-    batch = journal.claim(ORGANIZATION, "node", most)
+    batch = batches.claim(ORGANIZATION, "node", most)
     return [body["context_id"] for body in batch.bodies] if batch is not None else []
 
 
@@ -182,7 +183,7 @@ def test_a_claim_takes_each_contexts_changes_in_order(owner: Caller, client: Clo
     for value in range(3):
         edit(owner, "p1", a=value)
         edit(owner, "p2", a=value)
-    batch = journal.claim(ORGANIZATION, "node")
+    batch = batches.claim(ORGANIZATION, "node")
     assert batch is not None
     assert [entry.seq for entry in batch.entries] == [2, 3, 4, 5, 6, 7]
     assert [body["document"]["data"]["a"] for body in batch.bodies] == [0, 0, 1, 1, 2, 2]
@@ -193,12 +194,12 @@ def test_what_is_claimed_is_nobody_elses_until_it_is_released(
 ) -> None:
     edit(owner, "p1", a=1)
     edit(owner, "p2", a=1)
-    first = journal.claim(ORGANIZATION, "node", 1)
+    first = batches.claim(ORGANIZATION, "node", 1)
     assert first is not None
     # An edit that comes meanwhile waits for the one before it.
     edit(owner, "p1", a=2)
     assert claimed() == ["p2"]
-    journal.release(first)
+    batches.release(first)
     assert claimed() == ["p1", "p1"]
 
 
@@ -206,17 +207,17 @@ def test_a_killed_workers_lease_runs_out(
     owner: Caller, client: CloudClient, clock: time_machine.Traveller
 ) -> None:
     edit(owner, "p1", a=1)
-    killed = journal.claim(ORGANIZATION, "node")
+    killed = batches.claim(ORGANIZATION, "node")
     assert killed is not None
     clock.shift(LEASE - timedelta(seconds=1))
-    assert journal.claim(ORGANIZATION, "node") is None
+    assert batches.claim(ORGANIZATION, "node") is None
     clock.shift(timedelta(seconds=2))
-    again = journal.claim(ORGANIZATION, "node")
+    again = batches.claim(ORGANIZATION, "node")
     assert again is not None
     assert again.bodies == killed.bodies
     # Should it live after all, its release is no longer of any lane.
-    journal.release(killed)
-    assert journal.claim(ORGANIZATION, "node") is None
+    batches.release(killed)
+    assert batches.claim(ORGANIZATION, "node") is None
 
 
 @pytest.mark.django_db(transaction=True)
@@ -236,7 +237,7 @@ def test_threads_that_claim_at_once_never_hold_the_same_lane(client: CloudClient
             sent.extend((entry.lane_id, entry.seq) for entry in batch.entries)
 
     def work() -> None:
-        while (batch := journal.claim(ORGANIZATION, "node", 3)) is not None or waiting():
+        while (batch := batches.claim(ORGANIZATION, "node", 3)) is not None or waiting():
             if batch is None:
                 continue
             note(batch)
@@ -244,7 +245,7 @@ def test_threads_that_claim_at_once_never_hold_the_same_lane(client: CloudClient
             JournalEntry.objects.filter(pk__in=keys).update(state=State.SENT)
             with guard:
                 held.difference_update(_leased(batch))
-                journal.release(batch)
+                batches.release(batch)
 
     assert failures(together([work] * 4)) == []
     assert len(sent) == len(set(sent)) == 33
@@ -264,10 +265,10 @@ def test_a_batch_ends_at_its_bytes_and_one_change_may_have_more(
     for name, size in (("p1", 1200), ("p2", 1200), ("p3", 9000), ("p4", 10)):
         edit(owner, name, text="x" * size)
     taken = []
-    while batch := journal.claim(ORGANIZATION, "node"):
+    while batch := batches.claim(ORGANIZATION, "node"):
         taken.append([body["context_id"] for body in batch.bodies])
         JournalEntry.objects.filter(pk__in=[each.pk for each in batch.entries]).delete()
-        journal.release(batch)
+        batches.release(batch)
     assert taken == [["p1", "p2"], ["p3"], ["p4"]]
 
 
@@ -312,7 +313,7 @@ def test_a_put_off_lane_is_not_due_before_its_time_and_holds_no_other(
     edit(owner, "p2", a=1)
     journal.put_off([Lane.objects.get(context_id="p1")], network=True, error="away", at_least=20.0)
     edit(owner, "p1", a=2)
-    batch = journal.claim(ORGANIZATION, "node")
+    batch = batches.claim(ORGANIZATION, "node")
     assert batch is not None
     assert [body["context_id"] for body in batch.bodies] == ["p2"]
     JournalEntry.objects.filter(lane__context_id="p2").delete()
@@ -329,7 +330,7 @@ def test_a_clock_that_was_set_wrong_makes_nobody_wait_for_that_day(
     edit(owner, "p1", a=1)
     edit(owner, "p2", a=1)
     with time_machine.travel(NOW + day, tick=False):
-        assert journal.claim(ORGANIZATION, "node", 1) is not None
+        assert batches.claim(ORGANIZATION, "node", 1) is not None
         journal.put_off([Lane.objects.get(context_id="p2")], network=True, error="away")
     clock.shift(LEASE + timedelta(seconds=1))
     assert claimed() == ["p1", "p2"]
@@ -339,9 +340,9 @@ def test_a_lease_holds_for_who_read_the_time_before_it_was_given(
     owner: Caller, client: CloudClient, clock: time_machine.Traveller
 ) -> None:
     edit(owner, "p1", a=1)
-    assert journal.claim(ORGANIZATION, "node") is not None
+    assert batches.claim(ORGANIZATION, "node") is not None
     clock.shift(-timedelta(milliseconds=200))
-    assert journal.claim(ORGANIZATION, "node") is None
+    assert batches.claim(ORGANIZATION, "node") is None
 
 
 def test_the_return_of_the_network_makes_due_what_waits_for_it_alone(

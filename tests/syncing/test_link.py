@@ -15,7 +15,7 @@ from contexts import services
 from contexts.access import Caller
 from contexts.levels import PROJECT
 from contexts.models import owned
-from syncing import journal, link
+from syncing import batches, journal, link
 from syncing.client import CloudClient
 from syncing.errors import HubAway, HubBusy, HubFailed, HubRefused
 from syncing.journal import State
@@ -200,9 +200,9 @@ def test_beginning_anew_keeps_what_waits_and_offers_the_rest(
 def test_a_human_who_wants_it_now_need_not_wait(client: CloudClient, owner: Caller) -> None:
     services.create(owner, PROJECT, {}, context_id="p1")
     journal.put_off(Lane.objects.all(), network=False, error="x", at_least=250)
-    assert journal.claim(ORGANIZATION, "node") is None
+    assert batches.claim(ORGANIZATION, "node") is None
     link.wait_no_longer(ORGANIZATION)
-    assert journal.claim(ORGANIZATION, "node") is not None
+    assert batches.claim(ORGANIZATION, "node") is not None
 
 
 def test_what_is_of_another_organization_is_left_alone(client: CloudClient, owner: Caller) -> None:

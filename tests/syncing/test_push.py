@@ -15,7 +15,7 @@ from contexts import services
 from contexts.access import Caller
 from contexts.levels import PROJECT, TASK, Document
 from contexts.models import Change, owned, versions
-from syncing import journal, link, pull
+from syncing import batches, link, pull
 from syncing.client import CloudClient
 from syncing.errors import HubAway, HubFailed, HubRefused, Refused, TooLarge
 from syncing.journal import State
@@ -148,11 +148,11 @@ def test_a_verdict_that_comes_after_the_feed_has_told_settles_at_once(
 ) -> None:
     """The answer to a first push is lost; the feed tells of it, then it is pushed again."""
     make(owner, "p1", "p2")
-    entries = [journal.claim(ORGANIZATION, "node")]
+    entries = [batches.claim(ORGANIZATION, "node")]
     assert entries[0] is not None
     for body in entries[0].bodies:
         hub.take(body)
-    journal.release(entries[0])
+    batches.release(entries[0])
     make(owner, "p3")
 
     # The page with p1 and p2 is stored while the push of all three is under way.

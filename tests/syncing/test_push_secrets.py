@@ -7,7 +7,7 @@ import pytest
 
 from contexts import services
 from contexts.services import foreign
-from syncing import journal
+from syncing import batches
 from tests.syncing.pushing import API, Document, Hub, Node, entry, insight, revision_of, task
 
 SECRET = "hunter2-hunter2-x9"
@@ -112,7 +112,7 @@ def test_the_feed_says_of_which_versions_the_revision_cannot_be_checked(hub: Hub
 def test_a_node_says_it_too_when_it_pushes(hub: Hub, node: Node, settings: Any) -> None:
     settings.CONTEXTSYS_CLOUD_URL = "http://hub.invalid"
     adopt_what_lost_a_secret()
-    batch = journal.claim("global", "node-9")
+    batch = batches.claim("global", "node-9")
     assert batch is not None
     bodies: dict[str, Document] = {each["context_id"]: each for each in batch.bodies}
     assert bodies["t2"]["redacted"] is True
