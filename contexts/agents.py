@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -10,6 +11,7 @@ from contexts import broadcast
 from contexts.errors import IdTaken, Invalid
 from contexts.identifiers import is_context_id
 from contexts.models import Agent, Role
+from contexts.prepared import Prepared
 
 LONGEST_AGENT_ID = 100
 
@@ -68,9 +70,26 @@ def revoke(agent_id: str) -> bool:
     return ended
 
 
-def with_key(key: str) -> Agent | None:
+class Known(NamedTuple):
+    """Whose key it is."""
+
+    agent_id: str
+    organization_id: str
+    role: Role
+
+
+_BY_KEY = Prepared(
+    lambda key_hash: Agent.objects.filter(key_hash=key_hash, revoked_at=None).values_list(
+        "agent_id", "organization_id", "role"
+    ),
+    1,
+)
+
+
+def with_key(key: str) -> Known | None:
     """The agent whose key this is, unless revoked."""
-    return Agent.objects.filter(key_hash=hash_of(key), revoked_at=None).first()
+    found = _BY_KEY.first(hash_of(key))
+    return Known(found[0], found[1], Role(found[2])) if found is not None else None
 
 
 def still_valid(key_hashes: set[str]) -> dict[str, Role]:

@@ -23,7 +23,7 @@ class AgentKeyAuthentication(BaseAuthentication):
         agent = agents.with_key(key.strip()) if scheme.lower() == "bearer" else None
         if agent is None:
             raise exceptions.AuthenticationFailed("The key is not valid.")
-        caller = Caller(agent.organization_id, agent.agent_id, Role(agent.role))
+        caller = Caller(agent.organization_id, agent.agent_id, agent.role)
         return _known(request, caller)
 
     def authenticate_header(self, request: Request) -> str:

@@ -99,7 +99,7 @@ def put(chain: str, folded: bytes) -> None:
 
 
 def _key(chain: str) -> str:
-    return "resolved:" + hashlib.sha256(chain.encode()).hexdigest()
+    return "folded:" + hashlib.sha256(chain.encode()).hexdigest()
 
 
 def _ask_shared(method: str, *arguments: Any) -> Any:

@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.db.models import QuerySet
 
 from contexts import cache, documents, merging
 from contexts.errors import Gone, NotFound
-from contexts.levels import GLOBAL, Document, Level
+from contexts.levels import GLOBAL, LEVELS, Document, Level
 from contexts.models import Change, Context, Delegation, Entry, owned, versions
+from contexts.prepared import Prepared
 
 
 def timestamp(at: datetime) -> str:
@@ -97,46 +98,60 @@ class Link:
 class Resolved:
     """What an agent sees: the chain, most specific first, and the fold of its documents.
 
-    `folded` is JSON: `{"data": …, "sources": {pointer: index in the chain}}`.
+    `folded` is two lines of JSON: the data, and `{pointer: index in the chain}`.
     """
 
     chain: Sequence[Link]
     folded: bytes
 
     @cached_property
-    def _parsed(self) -> Document:
-        parsed: Document = documents.parse(self.folded)
-        return parsed
-
-    @property
     def data(self) -> Document:
-        data: Document = self._parsed["data"]
+        data: Document = documents.parse(self._lines[0])
         return data
 
     @property
+    def _lines(self) -> list[bytes]:
+        return self.folded.split(b"\n")
+
+    @cached_property
     def setters(self) -> dict[str, Link]:
         """For every leaf, by JSON Pointer, the most specific context that set it."""
-        return {path: self.chain[index] for path, index in self._parsed["sources"].items()}
+        sources: Document = documents.parse(self._lines[1])
+        return {path: self.chain[index] for path, index in sources.items()}
 
     def leaves(self) -> Document:
         """The value of every leaf, by JSON Pointer."""
         return {merging.pointer(path): value for path, value in merging.leaves(self.data)}
 
-    def body(self, with_sources: bool = False) -> Document:
-        """The answer of `resolved/` (CONTRACT §2)."""
-        body: Document = {
-            "context_id": self.chain[0].context_id,
-            "level": self.chain[0].level.name,
-            "data": self.data,
+    def answer(self, *, with_sources: bool = False, **more: Any) -> bytes:
+        """The answer of `resolved/` (CONTRACT §2), with the members in `more`."""
+        ends = {"context_id": self.chain[0].context_id, "level": self.chain[0].level.name}
+        rest: Document = {
             "inheritance_chain": [link.context_id for link in self.chain],
             "revisions": {link.level.name: link.revision for link in self.chain},
         }
         if with_sources:
-            body["sources"] = {
+            rest["sources"] = {
                 path: {"level": link.level.name, "context_id": link.context_id}
                 for path, link in self.setters.items()
             }
-        return body
+        # The data goes as it is: reading it to write it again would take longest.
+        begin, end = documents.to_json(ends), documents.to_json(rest | more)
+        return begin[:-1] + b',"data":' + self._lines[0] + b"," + end[1:]
+
+
+def _chain_of(level: Level, organization_id: str, context_id: str) -> QuerySet[Context, Any]:
+    """Id and revision of each context of a chain."""
+    prefixes = [level.path_to(each) for each in level.chain()]
+    columns = [
+        f"{prefix}__{name}" if prefix else name
+        for prefix in prefixes
+        for name in ("context_id", "revision")
+    ]
+    return _find(level, organization_id, context_id).values_list(*columns)
+
+
+_CHAINS = {name: Prepared(partial(_chain_of, level), 2) for name, level in LEVELS.items()}
 
 
 def resolve(level: Level, organization_id: str, context_id: str) -> Resolved:
@@ -144,16 +159,10 @@ def resolve(level: Level, organization_id: str, context_id: str) -> Resolved:
 
     Raises `NotFound`.
     """
-    prefixes = {each: level.path_to(each) for each in level.chain()}
-    columns = [
-        f"{prefix}__{name}" if prefix else name
-        for prefix in prefixes.values()
-        for name in ("context_id", "revision")
-    ]
-    found = _find(level, organization_id, context_id).values_list(*columns).first()
+    found = _CHAINS[level.name].first(organization_id, context_id)
     if found is None:
         raise NotFound
-    chain = [Link(each, *found[2 * i : 2 * i + 2]) for i, each in enumerate(prefixes)]
+    chain = [Link(each, *found[2 * i : 2 * i + 2]) for i, each in enumerate(level.chain())]
     folded = cache.get(_cache_key(organization_id, chain))
     if folded is not None:
         return Resolved(chain, folded)
@@ -185,7 +194,7 @@ def _fold(specific_first: list[Document]) -> bytes:
     general_first = specific_first[::-1]
     last = len(general_first) - 1
     setters = {path: last - index for path, index in merging.sources(general_first).items()}
-    return documents.to_json({"data": merging.fold(general_first), "sources": setters})
+    return documents.to_json(merging.fold(general_first)) + b"\n" + documents.to_json(setters)
 
 
 def resolve_as_of(level: Level, organization_id: str, context_id: str, at: datetime) -> Resolved:

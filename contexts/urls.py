@@ -9,7 +9,7 @@ from contexts.models import Delegation
 from contexts.views.about import ContextWithParts, TaskViews
 from contexts.views.asyncapi import AsyncApiView
 from contexts.views.capture import ActionsView, HooksView
-from contexts.views.feed import DecisionView, DelegationsView, FeedView, NothingHere, long_poll
+from contexts.views.feed import DecisionView, DelegationsView, FeedView, NothingHere
 from contexts.views.schema import document_the_rest, documented
 
 VIEWS: dict[Level, type[ContextWithParts]] = {
@@ -30,7 +30,7 @@ urlpatterns = [
     path("", include(router.urls)),
     path("actions/", ActionsView.as_view(), name="actions"),
     path("hooks/claude-code/", HooksView.as_view(), name="hooks-claude-code"),
-    path("changes/", long_poll(FeedView.as_view()), name="changes"),
+    path("changes/", FeedView.as_view(), name="changes"),
     path("delegations/", DelegationsView.as_view(), name="delegations"),
     path(
         "delegations/<uuid:delegation_id>/approve/",

@@ -3,16 +3,17 @@
 import os
 from typing import Any
 
+import django
 from channels.routing import ProtocolTypeRouter
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "contextsys.settings")
 
-http = get_asgi_application()
+django.setup(set_prefix=False)
 
 from contexts import broadcast, routing  # noqa: E402 (import models, loaded by the line above)
+from contextsys.handler import Handler  # noqa: E402
 
-router = ProtocolTypeRouter({"http": http, "websocket": routing.application})
+router = ProtocolTypeRouter({"http": Handler(), "websocket": routing.application})
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:

@@ -97,6 +97,8 @@ def database(home: Path) -> dict[str, Any]:
         options.setdefault("pool", pool)
         settings["CONN_MAX_AGE"] = 0
     else:
+        # Threads are kept, and opening the file is half of a small request.
+        settings |= {"ENGINE": "contextsys.sqlite3", "CONN_MAX_AGE": None}
         options |= {
             "transaction_mode": "IMMEDIATE",
             "timeout": 30,

@@ -3,11 +3,10 @@
 import re
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -20,38 +19,24 @@ logger = structlog.stdlib.get_logger("contextsys.request")
 # The client went away before its answer was ready; nginx's name for it.
 CLIENT_CLOSED = 499
 LONGEST_PATH = 500
+_OBSERVED = "contextsys.observed"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
 
 
 class RequestLog:
     """`X-Request-ID` in and out, one INFO line a request, and its metrics.
 
-    Works in both modes, so that under ASGI it costs no change of thread.
+    Under ASGI the handler does that, which knows how long an answer was held.
     """
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(
-        self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
-    ) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
-        self.is_async = iscoroutinefunction(get_response)
-        if self.is_async:
-            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        if self.is_async:
-            return self._answer(request)
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if is_observed(request):
+            return self.get_response(request)
         with observed(request) as observation:
             response = self.get_response(request)
-            assert isinstance(response, HttpResponseBase)  # noqa: S101 (sync gives no awaitable)
-            observation.answered(response)
-            return response
-
-    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
-        with observed(request) as observation:
-            response: HttpResponseBase = await self.get_response(request)  # type: ignore[misc]
             observation.answered(response)
             return response
 
@@ -91,12 +76,17 @@ class Observation:
         )
 
 
+def is_observed(request: HttpRequest) -> bool:
+    return _OBSERVED in request.META
+
+
 @contextmanager
 def observed(request: HttpRequest) -> Iterator[Observation]:
     """Binds the request for all log lines until its end, then tells and counts it."""
     given = request.headers.get("X-Request-ID", "")
     request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
     bind_contextvars(request_id=request_id, http_request=request)
+    request.META[_OBSERVED] = True
     observation = Observation(request, request_id)
     try:
         yield observation

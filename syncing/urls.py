@@ -2,14 +2,13 @@
 
 from django.urls import path
 
-from contexts.views.feed import long_poll
 from syncing import schema, views
 
 schema.document()
 
 urlpatterns = [
     path("sync/status/", views.StatusView.as_view(), name="sync-status"),
-    path("sync/changes/", long_poll(views.ChangesView.as_view()), name="sync-changes"),
+    path("sync/changes/", views.ChangesView.as_view(), name="sync-changes"),
     path("sync/snapshot/", views.SnapshotView.as_view(), name="sync-snapshot"),
     path("sync/push/", views.PushView.as_view(), name="sync-push"),
     path("conflicts/", views.ConflictsView.as_view(), name="conflicts"),

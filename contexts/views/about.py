@@ -79,10 +79,10 @@ class ContextWithParts(ContextViews):
         if wants_markdown:
             text = as_markdown(resolved, newest, budget).encode()
             return conditional(request, _etag(text), text, "text/markdown; charset=utf-8")
-        body = resolved.body(with_sources="sources" in include)
+        more: dict[str, Any] = {}
         if "entries" in include:
-            body["entries"] = [queries.present_entry(entry) for entry in newest]
-        answer = to_json(body)
+            more["entries"] = [queries.present_entry(entry) for entry in newest]
+        answer = resolved.answer(with_sources="sources" in include, **more)
         return conditional(request, _etag(answer), answer, requests.JSON)
 
     @action(detail=True, methods=["post"])

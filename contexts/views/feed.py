@@ -1,13 +1,13 @@
 """The organization's feed of changes, and delegations that wait for a decision."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
-from django.db import close_old_connections, connection
-from django.http import HttpRequest, HttpResponse
+from django.db import close_old_connections
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
 from contexts import access, broadcast, delegations, history, queries, requests
@@ -21,6 +21,12 @@ LONGEST_WAIT = 60
 MOST_CHANGES = 500
 LOOK_EVERY = 1.0
 LARGEST_SEQ = 2**63 - 1
+
+
+class InThread(Protocol):
+    """Does work off the event loop."""
+
+    def __call__(self, work: Callable[..., int], *arguments: Any) -> Awaitable[int]: ...
 
 
 class FeedView(ApiView):
@@ -37,39 +43,28 @@ class FeedView(ApiView):
         return response
 
 
-def long_poll(view: Callable[..., Any]) -> Callable[..., Any]:
-    """`view` of the feed, holding an empty answer until a change comes or the wait is over.
+async def changed(response: HttpResponseBase, in_thread: InThread) -> bool:
+    """Waits as long as an empty page of the feed asks for; whether a change came meanwhile.
 
-    The wait costs an idle thread and no database connection. A hint ends it at once; the log is
-    looked at every second anyway, as hints may be lost.
+    The wait costs no thread and no database connection. A hint ends it at once; the log is looked
+    at every second anyway, as hints may be lost.
     """
-
-    async def wait_and_answer(request: HttpRequest) -> HttpResponse:
-        response = await sync_to_async(_read)(view, request)
-        organization_id, since, seconds = getattr(response, "wait_for", ("", 0, 0))
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + seconds
-        while (left := deadline - loop.time()) > 0:
-            await broadcast.wait_for_hint(organization_id, min(LOOK_EVERY, left))
-            if await sync_to_async(_read)(history.head_of, organization_id) > since:
-                response = await sync_to_async(_read)(view, request)
-                break
-        return cast(HttpResponse, response)
-
-    # What Django and the schema generator look for on a class-based view.
-    wait_and_answer.cls = view.cls  # type: ignore[attr-defined]
-    wait_and_answer.initkwargs = {}  # type: ignore[attr-defined]
-    wait_and_answer.csrf_exempt = True  # type: ignore[attr-defined]
-    return wait_and_answer
+    organization_id, since, seconds = getattr(response, "wait_for", ("", 0, 0))
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while (left := deadline - loop.time()) > 0:
+        await broadcast.wait_for_hint(organization_id, min(LOOK_EVERY, left))
+        if await in_thread(_head_of, organization_id) > since:
+            return True
+    return False
 
 
-def _read(work: Callable[..., Any], *arguments: Any) -> Any:
+def _head_of(organization_id: str) -> int:
     try:
-        return work(*arguments)
+        return history.head_of(organization_id)
     finally:
-        # Back to the pool while we wait; a surrounding transaction (a test's) keeps its own.
-        if not connection.in_atomic_block:
-            close_old_connections()
+        # Back to the pool while we wait.
+        close_old_connections()
 
 
 class DelegationsView(ApiView):

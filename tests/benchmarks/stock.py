@@ -14,7 +14,21 @@ settings.configure(
     SECRET_KEY="for a benchmark",
     ALLOWED_HOSTS=["*"],
     DATABASES={"default": env.dj_db_url("STOCK_DATABASE_URL", conn_max_age=None)},
-    INSTALLED_APPS=["rest_framework"],
+    # What `startproject` gives.
+    INSTALLED_APPS=[
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.sessions",
+        "rest_framework",
+    ],
+    MIDDLEWARE=[
+        "django.middleware.security.SecurityMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.common.CommonMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    ],
     ROOT_URLCONF=__name__,
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     REST_FRAMEWORK={

@@ -755,7 +755,7 @@ def test_an_agents_key_is_shown_once_and_works(root: Client, organization: str) 
     assert (agent.agent_id, agent.role) == ("builder", "writer")
     assert "no-store" in response["Cache-Control"]
     assert key not in str(response.cookies)
-    detail = reverse("admin:contexts_agent_change", args=[agent.pk])
+    detail = reverse("admin:contexts_agent_change", args=[Agent.objects.get().pk])
     for address in (detail, reverse("admin:contexts_agent_changelist"), reverse("admin:index")):
         assert key not in page(root, address)
     again = root.post(reverse("admin:contexts_agent_add"), sent)

@@ -1,5 +1,6 @@
 """What an agent sees: the fold of a chain, always current, and as it was at any time."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,12 @@ from tests.conftest import make_chain, make_organization
 IDS = {"global": "global", "project": "p1", "branch": "b1", "task": "t1"}
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)
+
+
+def whole(resolved: Resolved) -> Document:
+    """All that `resolved/` can tell."""
+    told: Document = json.loads(resolved.answer(with_sources=True))
+    return told
 
 
 @pytest.fixture
@@ -68,7 +75,7 @@ def test_the_chain_goes_from_the_context_up(
     chain: Caller, level_name: str, expected: list[str]
 ) -> None:
     set_data(chain, "global", {"a": 1})
-    body = resolved(level_name).body()
+    body = json.loads(resolved(level_name).answer())
     assert set(body) == {"context_id", "level", "data", "inheritance_chain", "revisions"}
     assert (body["context_id"], body["level"]) == (IDS[level_name], level_name)
     assert body["inheritance_chain"] == expected
@@ -158,7 +165,7 @@ def test_documents_fold_from_global_down_and_every_leaf_knows_its_source(
         set_data(chain, level_name, data)
     # From the documents, then from the cache.
     for _ in range(2):
-        body = resolved().body(with_sources=True)
+        body = whole(resolved())
         assert merging.same(body["data"], expected)
         assert body["sources"] == {
             path: {"level": name, "context_id": IDS[name]} for path, name in sources.items()
@@ -202,9 +209,9 @@ def test_one_query_when_the_fold_is_known_and_two_when_not(
     chain: Caller, level: Level, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(2):
-        fresh = resolved(level.name).body(with_sources=True)
+        fresh = whole(resolved(level.name))
     with django_assert_num_queries(1):
-        assert resolved(level.name).body(with_sources=True) == fresh
+        assert whole(resolved(level.name)) == fresh
 
 
 def test_what_is_missing_or_a_strangers_is_not_found(chain: Caller) -> None:
@@ -313,11 +320,11 @@ def test_documents_that_change_between_the_two_reads_are_never_kept_as_the_old_o
     monkeypatch.setattr(cache, "get", look_up_late)
     seen = resolved("task")
     assert seen.data == {"late": 1}
-    assert seen.body()["revisions"][level_name] != before
+    assert whole(seen)["revisions"][level_name] != before
     set_data(chain, level_name, {"late": 2})
     assert resolved("task").data == {"late": 2}
     # Nothing was kept under the revisions of the first read.
-    assert resolved("task").body()["revisions"] != seen.body()["revisions"]
+    assert whole(resolved("task"))["revisions"] != whole(seen)["revisions"]
 
 
 def test_a_context_deleted_between_the_two_reads_is_not_found(
@@ -397,7 +404,7 @@ def past(db: None, cold_cache: None) -> Caller:
 def test_it_can_be_seen_as_it_was(
     past: Caller, hour: float, data: Document, ids: list[str]
 ) -> None:
-    body = resolve_as_of(TASK, "global", "t1", START + hour * HOUR).body(with_sources=True)
+    body = whole(resolve_as_of(TASK, "global", "t1", START + hour * HOUR))
     assert (body["data"], body["inheritance_chain"]) == (data, ids)
     names = {path: source["level"] for path, source in body["sources"].items()}
     assert names == {f"/{name}": name for name in data}
@@ -421,9 +428,8 @@ def test_the_past_of_a_context_deleted_since_stays_visible(past: Caller) -> None
 
 
 def test_now_and_as_of_now_are_the_same(past: Caller) -> None:
-    assert resolve_as_of(TASK, "global", "t1", datetime.now(UTC)).body(True) == resolve(
-        TASK, "global", "t1"
-    ).body(True)
+    now = resolve(TASK, "global", "t1")
+    assert whole(resolve_as_of(TASK, "global", "t1", datetime.now(UTC))) == whole(now)
 
 
 def test_what_is_compacted_is_gone_and_never_shown_wrong(past: Caller) -> None:

@@ -6,10 +6,11 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import pytest
 from channels.layers import InMemoryChannelLayer, channel_layers
-from django.db.backends.signals import connection_created
+from django.db.backends.utils import CursorWrapper
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -172,22 +173,16 @@ def test_old_state_and_events_are_what_a_fresh_fetch_gives(
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """The SQL of all connections that are opened meanwhile."""
+    """The SQL of all threads."""
     seen: list[str] = []
+    execute = CursorWrapper.execute
 
-    def note(execute: Any, sql: str, *arguments: Any) -> Any:
+    def note(cursor: CursorWrapper, sql: str, *arguments: Any) -> Any:
         seen.append(sql)
-        return execute(sql, *arguments)
+        return execute(cursor, sql, *arguments)
 
-    def watch(connection: Any, **_: Any) -> None:
-        if note not in connection.execute_wrappers:
-            connection.execute_wrappers.append(note)
-
-    connection_created.connect(watch, weak=False)
-    try:
+    with mock.patch.object(CursorWrapper, "execute", note):
         yield seen
-    finally:
-        connection_created.disconnect(watch)
 
 
 @pytest.fixture
