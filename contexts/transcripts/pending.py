@@ -25,7 +25,8 @@ from contexts.transcripts import calls
 from contexts.transcripts.calls import LONGEST_PART, Call
 
 logger = logging.getLogger("contextsys.capture")
-LEASE = timedelta(minutes=2)
+# Longer than one call takes; a killed worker holds it up for so long.
+LEASE = timedelta(seconds=30)
 ATTEMPTS = 3
 # Tools that answer with what something printed.
 _OUTPUTS = frozenset(("Bash", "BashOutput", "Grep", "WebFetch", "Task", "Agent"))
