@@ -82,7 +82,7 @@ _BY_KEY = Prepared(
     lambda key_hash: Agent.objects.filter(key_hash=key_hash, revoked_at=None).values_list(
         "agent_id", "organization_id", "role"
     ),
-    1,
+    str,
 )
 
 

@@ -5,6 +5,7 @@ Composing takes ten times as long as the database does.
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -13,18 +14,22 @@ from django.db.models import QuerySet
 class Prepared:
     """The first row, as a tuple, of what `build` makes of the parameters.
 
-    `build` gets texts and must use each as it is, in conditions on text columns only; it returns
-    a queryset with `values_list`, of columns that need no conversion.
+    `build` gets as many texts or UUIDs as `kinds` names and must use each as it is, in conditions
+    on columns of that kind; it returns a queryset with `values_list`, of columns that need no
+    conversion.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]], parameters: int) -> None:
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], *kinds: type) -> None:
         self._build = build
-        self._marks = [f"\1{number}" for number in range(parameters)]
+        # What no caller asks for: it shows where each parameter went.
+        self._marks = [
+            UUID(int=number) if kind is UUID else f"\1{number}" for number, kind in enumerate(kinds)
+        ]
         self._composed: dict[str, tuple[str, list[Any]]] = {}
 
-    def first(self, *values: str) -> tuple[Any, ...] | None:
+    def first(self, *values: str | UUID) -> tuple[Any, ...] | None:
         sql, parameters = self._composed.get(connection.vendor) or self._compose()
-        given = dict(zip(self._marks, values, strict=True))
+        given = dict(zip(map(_written, self._marks), map(_written, values), strict=True))
         with connection.cursor() as cursor:
             cursor.execute(sql, [given.get(each, each) for each in parameters])
             row: tuple[Any, ...] | None = cursor.fetchone()
@@ -35,3 +40,8 @@ class Prepared:
         sql, parameters = query.get_compiler(connection=connection).as_sql()
         composed = self._composed[connection.vendor] = sql, list(parameters)
         return composed
+
+
+def _written(value: str | UUID) -> Any:
+    native: bool = connection.features.has_native_uuid_field
+    return value.hex if isinstance(value, UUID) and not native else value

@@ -151,7 +151,7 @@ def _chain_of(level: Level, organization_id: str, context_id: str) -> QuerySet[C
     return _find(level, organization_id, context_id).values_list(*columns)
 
 
-_CHAINS = {name: Prepared(partial(_chain_of, level), 2) for name, level in LEVELS.items()}
+_CHAINS = {name: Prepared(partial(_chain_of, level), str, str) for name, level in LEVELS.items()}
 
 
 def resolve(level: Level, organization_id: str, context_id: str) -> Resolved:

@@ -43,9 +43,7 @@ class Intake:
         self.fingerprint = fingerprint
 
     def verdict(self) -> Document:
-        receipt = owned(
-            self.organization_id, Receipt, node=self.node, mutation_id=self.pushed.mutation_id
-        ).first()
+        receipt = receipts.find(self.organization_id, self.node, self.pushed.mutation_id)
         if receipt is not None and receipt.fingerprint == self.fingerprint:
             return receipts.told_by(receipt)
         self.adoption = services.Adoption(self.organization_id, [self.pushed])

@@ -1,10 +1,12 @@
 """Verdicts as a hub keeps them: the same entry again gets the same one (DESIGN §4)."""
 
 from typing import Any
+from uuid import UUID
 
 from contexts.errors import ContextError
 from contexts.levels import Document
-from contexts.models import Change
+from contexts.models import Change, owned
+from contexts.prepared import Prepared
 from contexts.services import ForeignChange
 from contexts.services.rows import redacted
 from syncing.models import Receipt
@@ -12,6 +14,21 @@ from syncing.models import Receipt
 
 class MutationReused(ContextError):
     code = "mutation_reused"
+
+
+_IS_JUDGED = Prepared(
+    lambda organization, node, mutation: owned(
+        organization, Receipt, node=node, mutation_id=mutation
+    ).values_list("seq"),
+    *(str, str, UUID),
+)
+
+
+def find(organization_id: str, node: str, mutation_id: UUID) -> Receipt | None:
+    """The receipt of a node's mutation; mostly there is none."""
+    if _IS_JUDGED.first(organization_id, node, mutation_id) is None:
+        return None
+    return owned(organization_id, Receipt, node=node, mutation_id=mutation_id).first()
 
 
 def told_by(receipt: Receipt) -> Document:

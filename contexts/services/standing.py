@@ -11,8 +11,30 @@ from django.db.models import Q, QuerySet
 from contexts.errors import IdTaken, Invalid
 from contexts.levels import LEVELS, Key, Level
 from contexts.models import Change, Context, Delegation, Entry, GlobalContext, owned, versions
+from contexts.prepared import Prepared
 from contexts.services.foreign import ForeignChange
 from contexts.services.rows import Operation
+
+# A hub asks these for each change that is pushed, one at a time, and mostly there is none.
+_IS_LOGGED = Prepared(
+    lambda origin, mutation: Change.objects.filter(
+        origin_node=origin, mutation_id=mutation
+    ).values_list("seq"),
+    str,
+    UUID,
+)
+_IS_VERSION = Prepared(
+    lambda organization, level, context, revision: (
+        versions(organization, level, context).filter(revision=revision).values_list("seq")
+    ),
+    *[str] * 4,
+)
+_IS_ORGANIZATION = Prepared(
+    lambda organization: GlobalContext.objects.filter(context_id=organization).values_list(
+        "context_id"
+    ),
+    str,
+)
 
 
 class Tip(NamedTuple):
@@ -93,6 +115,8 @@ class Standing:
         return tips
 
     def _mutations(self, foreigns: Sequence[ForeignChange]) -> dict[tuple[str, UUID], Known]:
+        if len(foreigns) == 1 and _IS_LOGGED.first(*foreigns[0].mutation) is None:
+            return {}
         by_origin: dict[str, list[UUID]] = defaultdict(list)
         for foreign in foreigns:
             by_origin[foreign.origin_node].append(foreign.mutation_id)
@@ -117,7 +141,7 @@ class Standing:
     def _revisions(self, foreigns: Sequence[ForeignChange]) -> dict[tuple[Key, str], Change]:
         made: dict[str, list[ForeignChange]] = defaultdict(list)
         for foreign in foreigns:
-            if foreign.makes_version:
+            if foreign.makes_version and not (len(foreigns) == 1 and self._is_new(foreign)):
                 made[foreign.level.name].append(foreign)
         found = {}
         for level, changes in made.items():
@@ -128,6 +152,10 @@ class Standing:
             for change in logged.defer("document", "record"):
                 found[(level, change.context_id), change.revision] = change
         return found
+
+    def _is_new(self, foreign: ForeignChange) -> bool:
+        found = _IS_VERSION.first(self.organization_id, *foreign.key, foreign.revision)
+        return found is None
 
     def row(self, key: Key) -> Context | None:
         """The context's row, locked; also one that the changes did not name."""
@@ -212,7 +240,7 @@ def check_organization(organization_id: str, foreigns: Sequence[ForeignChange]) 
                 raise Invalid({"context_id": [f"This is not the organization {organization_id}."]})
             if foreign.is_deletion:
                 raise Invalid({"operation": ["An organization cannot be deleted."]})
-    if not GlobalContext.objects.filter(context_id=organization_id).exists():
+    if _IS_ORGANIZATION.first(organization_id) is None:
         first = next(iter(foreigns), None)
         if first is None or first.level.parent is not None or not first.makes_version:
             raise Invalid({"organization": [f"There is no organization {organization_id} here."]})

@@ -1,5 +1,7 @@
 """What all fault tests share: their seed, and everyone's logs beside a failure.
 
+They are one group, so that two of their clusters never compete for the machine.
+
 `FAULTS_SEED=N pytest tests/faults` draws the same again; each failure prints its seed. In CI the
 seed is always the same, at night another one each time.
 """

@@ -12,7 +12,7 @@ from tests.faults.cluster import Cluster, Site, at_once, cluster_in
 from tests.faults.ledger import Ledger, Writer, settled
 from tests.faults.services import until
 
-pytestmark = [pytest.mark.services, pytest.mark.xdist_group("clocks")]
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("faults")]
 CONVERGED_SECONDS = 30
 # What the contract promises while all are up (§4), with a sweep in between.
 SEEN_SECONDS = 4.0

@@ -10,9 +10,9 @@ from tests.faults.copies import clone_home, kept_aside
 from tests.faults.ledger import Ledger, Writer, settled
 from tests.faults.services import until
 
-pytestmark = [pytest.mark.services, pytest.mark.xdist_group("incidents")]
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("faults")]
 # For hundreds of changes that every node offers again; nobody promised how fast.
-CONVERGED_SECONDS = 60
+CONVERGED_SECONDS = 180
 CHANGES = 500
 PENDING = 10
 # Half a year later, when all that was superseded is compacted and no node is waited for.

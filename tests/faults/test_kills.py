@@ -15,7 +15,7 @@ from tests.faults.cluster import BEAT, WORKER, Cluster, Site, at_once
 from tests.faults.ledger import Ledger, Writer, settled
 from tests.faults.services import PrivatePostgres, PrivateRedis, Service, until
 
-pytestmark = [pytest.mark.services, pytest.mark.xdist_group("kills")]
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("faults")]
 CONVERGED_SECONDS = 30
 WRITERS = 3
 # Longer than what a pool waits between two attempts by then, if it doubles its pauses.

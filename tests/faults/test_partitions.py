@@ -15,7 +15,7 @@ from tests.faults.ledger import Ledger, Writer, quantile, settled
 from tests.faults.proxy import FAILURES
 from tests.faults.services import until
 
-pytestmark = [pytest.mark.services, pytest.mark.xdist_group("five nodes")]
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("faults")]
 NODES = 5
 CONVERGED_SECONDS = 30
 # What the contract promises (§4).
@@ -83,7 +83,7 @@ class Weather(threading.Thread):
 @pytest.mark.parametrize(
     "size",
     [
-        pytest.param(Size(200, pause=0.4), id="ci"),
+        pytest.param(Size(200, pause=0.5), id="ci"),
         pytest.param(Size(4000, pause=0.4), id="large", marks=pytest.mark.nightly),
     ],
 )

@@ -14,7 +14,7 @@ from tests.faults.following import followed
 from tests.faults.ledger import quantile
 from tests.faults.services import until
 
-pytestmark = [pytest.mark.services, pytest.mark.xdist_group("poison")]
+pytestmark = [pytest.mark.services, pytest.mark.xdist_group("faults")]
 LAG_SECONDS = 5.0
 HUBS_LIMIT = 20_000
 WRITERS = 4
