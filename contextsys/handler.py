@@ -67,12 +67,14 @@ class Handler(ASGIHandler):
         else:
             with observed(request) as observation:
                 response = await self._in_thread(self._respond, scope, request)
-                if await feed.changed(response, self._in_thread):
+                if await feed.changed(response):
                     response = await self._in_thread(self._respond, scope, request)
                 observation.answered(response)
-        await self.send_response(response, send)
-        if response.streaming:
-            await self._in_thread(response.close)
+        try:
+            await self.send_response(response, send)
+        finally:
+            if response.streaming:
+                await self._in_thread(response.close)
 
     def _respond(self, scope: Any, request: HttpRequest) -> HttpResponseBase:
         set_script_prefix(get_script_prefix(scope))

@@ -23,8 +23,8 @@ def changes_page(
     """The changes after number `since`, gapless, with all that is needed to make them again.
 
     `last` is the stamp of the change that the node knows as number `since`, the `last` of the page
-    that ended there. Raises `Gone` for
-    another epoch, another change there, a number beyond the head or below the floor.
+    that ended there. Raises `Gone` for another epoch, another change there, a number beyond the
+    head or below the floor.
     """
     # The changes before the head: it is then never behind what was read.
     later = owned(organization_id, Change, seq__gt=since).select_related("entry").order_by("seq")

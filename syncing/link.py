@@ -188,6 +188,5 @@ def begin_afresh() -> None:
     Should one live all the same it does no harm: leases save work, the hub tells what it has. A
     hub that refused this node is asked at once: the start may be to give it another key.
     """
-    Link.objects.exclude(parked="").update(parked_at=None)
     Lane.objects.exclude(lease_until=None).update(lease_until=None)
-    Link.objects.exclude(lease_until=None).update(lease_until=None)
+    Link.objects.update(lease_until=None, parked_at=None)

@@ -139,10 +139,14 @@ class Standing:
         return found
 
     def _revisions(self, foreigns: Sequence[ForeignChange]) -> dict[tuple[Key, str], Change]:
+        told = [each for each in foreigns if each.makes_version]
+        if len(told) == 1:
+            place = self.organization_id, *told[0].key, told[0].revision
+            if _IS_VERSION.first(*place) is None:
+                return {}
         made: dict[str, list[ForeignChange]] = defaultdict(list)
-        for foreign in foreigns:
-            if foreign.makes_version and not (len(foreigns) == 1 and self._is_new(foreign)):
-                made[foreign.level.name].append(foreign)
+        for foreign in told:
+            made[foreign.level.name].append(foreign)
         found = {}
         for level, changes in made.items():
             logged = self.versions(level).filter(
@@ -152,10 +156,6 @@ class Standing:
             for change in logged.defer("document", "record"):
                 found[(level, change.context_id), change.revision] = change
         return found
-
-    def _is_new(self, foreign: ForeignChange) -> bool:
-        found = _IS_VERSION.first(self.organization_id, *foreign.key, foreign.revision)
-        return found is None
 
     def row(self, key: Key) -> Context | None:
         """The context's row, locked; also one that the changes did not name."""

@@ -1,11 +1,9 @@
 """The organization's feed of changes, and delegations that wait for a decision."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-from django.db import close_old_connections
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
@@ -13,6 +11,7 @@ from rest_framework.request import Request
 from contexts import access, broadcast, delegations, history, queries, requests
 from contexts.errors import Invalid, NotFound
 from contexts.models import Delegation, Role, owned
+from contexts.threads import in_thread
 from contexts.views.base import ApiView, write
 from contexts.views.errors import json_answer
 from contexts.views.pages import page
@@ -21,12 +20,6 @@ LONGEST_WAIT = 60
 MOST_CHANGES = 500
 LOOK_EVERY = 1.0
 LARGEST_SEQ = 2**63 - 1
-
-
-class InThread(Protocol):
-    """Does work off the event loop."""
-
-    def __call__(self, work: Callable[..., int], *arguments: Any) -> Awaitable[int]: ...
 
 
 class FeedView(ApiView):
@@ -43,7 +36,7 @@ class FeedView(ApiView):
         return response
 
 
-async def changed(response: HttpResponseBase, in_thread: InThread) -> bool:
+async def changed(response: HttpResponseBase) -> bool:
     """Waits as long as an empty page of the feed asks for; whether a change came meanwhile.
 
     The wait costs no thread and no database connection. A hint ends it at once; the log is looked
@@ -54,17 +47,9 @@ async def changed(response: HttpResponseBase, in_thread: InThread) -> bool:
     deadline = loop.time() + seconds
     while (left := deadline - loop.time()) > 0:
         await broadcast.wait_for_hint(organization_id, min(LOOK_EVERY, left))
-        if await in_thread(_head_of, organization_id) > since:
+        if await in_thread(history.head_of, organization_id) > since:
             return True
     return False
-
-
-def _head_of(organization_id: str) -> int:
-    try:
-        return history.head_of(organization_id)
-    finally:
-        # Back to the pool while we wait.
-        close_old_connections()
 
 
 class DelegationsView(ApiView):

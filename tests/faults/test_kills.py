@@ -154,7 +154,6 @@ def test_what_was_acknowledged_survives_kills_and_is_there_once(
     assert ledger.count >= size.writes
 
 
-@pytest.mark.services
 def test_a_database_that_was_away_is_used_again_at_once(tmp_path: Path) -> None:
     """However long it was away; nobody has to restart anything."""
     with contextlib.ExitStack() as stack:

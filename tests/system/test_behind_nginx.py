@@ -44,8 +44,6 @@ class Nginx(Service):
         told = re.sub(r"\s+ssl_certificate\w* [^;]+;", "", told)
         told = told.replace("listen 443 ssl;", f"listen 127.0.0.1:{self.port};")
         told = told.replace("hub.example.org", "localhost")
-        # Its own cookies are for TLS alone, which is left out here.
-        told = told.replace("X-Forwarded-Proto $scheme", "X-Forwarded-Proto https")
         paths = "".join(
             f"{each}_temp_path {self.folder}/{each};"
             for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
