@@ -7,16 +7,12 @@ in turns; prints the figures as JSON.
 
 import asyncio
 import base64
-import contextlib
 import json
 import os
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,7 +20,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tests.instances import ROOT, Instance, temporary_database
+from tests.benchmarks import servers
+from tests.instances import Instance, temporary_database
 
 
 class Client(asyncio.Protocol):
@@ -158,33 +155,12 @@ async def bare(url: str, count: int, changes: int) -> dict[str, float]:
     return {"delivered": number / (count * changes), "a_second": number / (ended - started)}
 
 
-@contextlib.contextmanager
-def bare_server(home: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "daphne", "-v", "0", "-p", str(port),
-         "tests.benchmarks.bare:application"],
-        cwd=ROOT,
-        env={**os.environ, "CONTEXTSYS_HOME": str(home)},
-    )  # fmt: skip
-    try:
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.kill()
-        process.wait()
-
-
 def main(count: int, changes: int, rounds: int) -> None:
     """Prints each round, and the medians with their ratio."""
     figures: dict[str, list[float]] = {"ours": [], "bare": []}
     with tempfile.TemporaryDirectory() as scratch, temporary_database(Path(scratch)) as database:
         folder = Path(scratch)
+        home = {**os.environ, "CONTEXTSYS_HOME": str(folder / "bare")}
         instance = Instance(folder / "home", database, {"CONTEXTSYS_LOG_LEVEL": "WARNING"})
         for number in range(rounds):
             instance.start()
@@ -197,7 +173,7 @@ def main(count: int, changes: int, rounds: int) -> None:
                 told = asyncio.run(ours(instance, keys, count, changes))
             finally:
                 instance.kill()
-            with bare_server(folder / "bare") as url:
+            with servers.daphne("tests.benchmarks.bare:application", home) as url:
                 plain = asyncio.run(bare(url, count, changes))
             figures["ours"].append(told["a_second"])
             figures["bare"].append(plain["a_second"])

@@ -32,7 +32,7 @@ def main(sizes: tuple[int, ...]) -> None:
         from contexts import agents
         from contexts.models import Role
 
-        client = APIClient()
+        client = APIClient(SERVER_NAME="localhost")
         key = agents.issue_key("benchmark", organization_id, Role.ADMIN)
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
         works = _works(client, organization_id)
@@ -85,7 +85,7 @@ def _works(client: Any, organization_id: str) -> dict[str, Callable[[], Any]]:
     return {
         "resolve": lambda: ask("GET", f"{task}resolved/"),
         "list page": lambda: ask("GET", "contexts/task/?branch_id=b"),
-        "search": lambda: ask("GET", "search/?q=journal+retry"),
+        "search": lambda: ask("GET", "contexts/task/?q=journal+retry"),
         "PATCH one key": lambda: ask("PATCH", task, {"data": {"edited": next(number)}}),
         "add progress": lambda: ask("POST", f"{task}progress/", {"content": f"{next(number)}"}),
         "feed page": feed,

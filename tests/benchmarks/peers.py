@@ -22,7 +22,7 @@ from tests.benchmarks import inprocess, load, servers
 from tests.benchmarks.documents import document
 from tests.benchmarks.table import in_turns, tell
 
-SIZES = (100, 10_000)
+SIZES = (100, 1_000)
 ROUNDS = 5
 READS = 500
 WRITES = 100

@@ -15,7 +15,6 @@ from tests.instances import Instance
 
 CHANGES = 100_000
 PUSHED = 5_000
-NODES = 8
 WRITE = """
 from contexts import entries, services
 from contexts.changes import Author
@@ -36,41 +35,29 @@ for number in range({count} // 500):
 
 
 def main(changes: int) -> None:
-    with servers.ours(10) as hub, tempfile.TemporaryDirectory() as scratch:
+    with servers.ours(10) as hub, tempfile.TemporaryDirectory() as home:
+        told = {
+            **servers.QUIET,
+            "CONTEXTSYS_CLOUD_URL": hub.url,
+            "CONTEXTSYS_CLOUD_KEY": hub.credentials()["agent_key"],
+        }
+        node = Instance(Path(home), "", told)
+        node.manage("migrate", "-v0")
+        node.manage("create_organization", "global")
 
-        def node(name: str) -> Instance:
-            home = Path(scratch) / name
-            home.mkdir()
-            told = {
-                "CONTEXTSYS_CLOUD_URL": hub.url,
-                "CONTEXTSYS_CLOUD_KEY": hub.credentials()["agent_key"],
-                "REDIS_URL": "",
-            }
-            found = Instance(home / "home", f"sqlite:///{home / 'node.sqlite3'}",
-                             {**servers.QUIET, **told})  # fmt: skip
-            found.manage("migrate", "-v0")
-            found.manage("create_organization", "global")
-            found.manage("sync", "--once")
-            return found
-
-        def synced(*nodes: Instance) -> float:
+        def synced() -> float:
             began = time.monotonic()
-            for each in nodes:
-                each.manage("sync", "--once")
+            node.manage("sync", "--once")
             return time.monotonic() - began
 
-        one = node("one")
-        idle = synced(one)
+        synced()
+        idle = synced()
         hub.manage("shell", "-v0", "-c", WRITE.format(count=changes))
-        pulled = changes / (synced(one) - idle)
-        one.manage("shell", "-v0", "-c", WRITE.format(count=PUSHED))
-        pushed = PUSHED / (synced(one) - idle)
-        tell(
-            "Sync of one node",
-            {"pulled, far behind": pulled, "pushed": pushed},
-            "changes a second",
-            {},
-        )
+        pulled = changes / (synced() - idle)
+        node.manage("shell", "-v0", "-c", WRITE.format(count=PUSHED))
+        pushed = PUSHED / (synced() - idle)
+        figures = {"pulled, far behind": pulled, "pushed": pushed}
+        tell("Sync of one node", figures, "changes a second", {})
 
 
 if __name__ == "__main__":
