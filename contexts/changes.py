@@ -10,6 +10,7 @@ from django.db import connection, transaction
 from django.dispatch import Signal
 
 from contexts import broadcast
+from contexts.inserting import insert
 from contexts.models import Change, Feed
 
 # Sent inside the transaction with `organization_id` and `changes`: what a receiver writes is
@@ -36,7 +37,7 @@ def announce(organization_id: str, changes: list[Change]) -> None:
     for seq, change in enumerate(changes, head - len(changes) + 1):
         change.organization_id = organization_id
         change.seq = seq
-    Change.objects.bulk_create(changes, batch_size=500)
+    insert(changes)
     context_changed.send(sender=Change, organization_id=organization_id, changes=changes)
     # No partial: Django 5.2 asks a robust callback that raised for its name, which it has none.
     transaction.on_commit(lambda: broadcast.look(organization_id, head), robust=True)

@@ -13,6 +13,7 @@ from contexts import services
 from contexts.changes import Author, announce
 from contexts.errors import IdTaken
 from contexts.identifiers import uuid7
+from contexts.inserting import insert
 from contexts.levels import LEVELS, Level
 from contexts.models import Context, Entry
 from contexts.services.rows import last_version, redacted
@@ -115,7 +116,7 @@ def _append(author: Author, level: Level, row: Context, drafts: Sequence[Draft])
         )
         for draft in drafts
     ]
-    Entry.objects.bulk_create(entries, batch_size=500)
+    insert(entries)
     announce(
         author.organization_id,
         [

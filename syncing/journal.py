@@ -13,6 +13,7 @@ from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from contexts.history import head_of
+from contexts.inserting import insert
 from contexts.levels import LEVELS
 from contexts.models import Change, owned
 from syncing import wire
@@ -63,7 +64,7 @@ def _add(organization_id: str, changes: Sequence[Change]) -> None:
     if not changes:
         return
     lanes = lanes_of(organization_id, ((each.level, each.context_id) for each in changes))
-    JournalEntry.objects.bulk_create(
+    insert(
         [
             JournalEntry(
                 organization_id=organization_id,
@@ -73,7 +74,6 @@ def _add(organization_id: str, changes: Sequence[Change]) -> None:
             )
             for each in changes
         ],
-        batch_size=500,
         ignore_conflicts=True,
     )
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from contexts.changes import announce
 from contexts.errors import ParentMissing
 from contexts.identifiers import uuid7
+from contexts.inserting import insert
 from contexts.levels import CHILD
 from contexts.models import Change, Context, Delegation, Entry, Feed, owned
 from contexts.services.foreign import ForeignChange, Key, new_entry, of
@@ -49,9 +50,9 @@ class Adoption:
 
     def finish(self) -> None:
         """Appends what was taken to the log. Last in the transaction, as it takes the numbers."""
-        Entry.objects.bulk_create(
-            [change.entry for change in self.changes if change.entry is not None], batch_size=500
-        )
+        insert([change.entry for change in self.changes if change.entry is not None])
+        for change in self.changes:
+            change.entry = change.entry  # which has a key only now
         announce(self.organization_id, self.changes)
 
     def take(self, foreign: ForeignChange, *, hold: bool = False) -> Taken:
