@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from syncing import link, pull
+from syncing.ahead import Ahead
 from syncing.client import CloudClient
 from syncing.models import Link
 
@@ -32,14 +33,16 @@ def follow(organization_id: str, client: CloudClient) -> bool:
         return False
     end = time.monotonic() + STRETCH_SECONDS
     # One that did not answer is not let wait: what waits for it goes the moment it is back.
-    answers, began = tie.reachable and not tie.parked, False
+    answers, began, ahead = tie.reachable and not tie.parked, False, Ahead(client)
     try:
         while (left := end - time.monotonic()) > 0:
             if not link.claim_pull(organization_id, WAIT_SECONDS + MARGIN_SECONDS, again=began):
                 return began
             began = True
             wait = min(WAIT_SECONDS, math.ceil(left)) if answers else 0
-            pulled = pull.pull_once(organization_id, client, wait=wait, seconds=wait + 3.0)
+            pulled = pull.pull_once(
+                organization_id, client, wait=wait, seconds=wait + 3.0, ahead=ahead
+            )
             answers = True
             if not pulled.changes and not pulled.more:
                 _compare_now_and_then(organization_id, client)

@@ -16,6 +16,7 @@ from contexts.models import owned
 from contexts.services import ForeignChange, foreign
 from contexts.services.members import uuid_of
 from syncing import journal, link, wire
+from syncing.ahead import Ahead
 from syncing.client import CloudClient
 from syncing.digests import digests
 from syncing.errors import HistoryGone, HubAway, HubFailed, SyncError
@@ -43,16 +44,17 @@ def pull_once(
     wait: float = 0,
     seconds: float | None = None,
     hasty: bool = False,
+    ahead: Ahead | None = None,
 ) -> Pulled:
     """Takes the next page of the hub's feed over.
 
     The hub holds an empty answer for `wait` seconds; `seconds` bounds the whole request. When its
     history is no longer the one we know, begins where both agree. Raises `SyncError`; whether the
     hub answers is noted. A `hasty` look leaves what takes longer, and the judgement that the hub
-    is away, to the others.
+    is away, to the others. With `ahead` the page after this one is on its way already.
     """
     try:
-        return _pull(organization_id, client, wait, seconds, hasty=hasty)
+        return _pull(organization_id, client, ahead or client, wait, seconds, hasty=hasty)
     except SyncError as error:
         if not (hasty and isinstance(error, HubAway | HistoryGone)):
             link.note(organization_id, error)
@@ -60,12 +62,18 @@ def pull_once(
 
 
 def _pull(
-    organization_id: str, client: CloudClient, wait: float, seconds: float | None, *, hasty: bool
+    organization_id: str,
+    client: CloudClient,
+    feed: CloudClient | Ahead,
+    wait: float,
+    seconds: float | None,
+    *,
+    hasty: bool,
 ) -> Pulled:
     try:
         tie = link.contact(organization_id, client)
         node = identity().node
-        page = client.changes(
+        page = feed.changes(
             node=node,
             since=tie.cursor,
             epoch=tie.hub_epoch,

@@ -105,6 +105,11 @@ def document() -> None:
             query(
                 "last", OpenApiTypes.UUID, description="The `last` of the page that ended there."
             ),
+            query(
+                "stored",
+                NUMBER,
+                description="How far the node has stored, when it asks ahead of that.",
+            ),
             query("limit", {"type": "integer", "minimum": 1, "maximum": views.MOST_CHANGES}),
             query("wait", {"type": "integer", "minimum": 0, "maximum": LONGEST_WAIT}),
             NODE,

@@ -74,6 +74,8 @@ class ChangesView(SyncView):
 
     def get(self, request: Request) -> HttpResponse:
         since = requests.whole_number(request, "since", 0, 0, LARGEST_SEQ) or 0
+        # Less than that when the node asks ahead of what it has stored.
+        stored = requests.whole_number(request, "stored", since, 0, since)
         limit = requests.whole_number(request, "limit", MOST_CHANGES, 1, MOST_CHANGES)
         wait = requests.whole_number(request, "wait", 0, 0, LONGEST_WAIT) or 0
         node = self.peer(request)
@@ -86,7 +88,7 @@ class ChangesView(SyncView):
             limit or MOST_CHANGES,
         )
         if node:
-            peers.note(self.caller, node, since)
+            peers.note(self.caller, node, stored)
         response = json_answer(found)
         if not found["changes"] and wait:
             response.wait_for = (self.organization_id, since, wait)  # type: ignore[attr-defined]

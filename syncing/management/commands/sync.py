@@ -11,6 +11,7 @@ from django.core.management.base import CommandError, CommandParser
 from contexts.management.base import PlainCommand, require_organization
 from contexts.models import owned
 from syncing import journal, link, pull, wire
+from syncing.ahead import Ahead
 from syncing.client import client
 from syncing.errors import SyncError
 from syncing.models import Conflict, JournalEntry, unsettled
@@ -54,11 +55,11 @@ class Command(PlainCommand):
 
     def _exchange(self, organization_id: str, moved: "_Moved") -> None:
         """Pulls and pushes until nothing is left that moves; raises `SyncError`."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
+        deadline, ahead = time.monotonic() + PATIENCE_SECONDS, Ahead(client())
         while True:
             more = True
             while more:
-                found = pull.pull_once(organization_id, client())
+                found = pull.pull_once(organization_id, client(), ahead=ahead)
                 moved.pulled, more = moved.pulled + found.changes, found.more
             pushed = push_due(organization_id, client())
             taken = Counter({verdict: pushed.verdicts[verdict] for verdict in wire.TAKEN_IN})
