@@ -12,6 +12,8 @@ from contexts.models import Change, Feed, IdempotencyRecord, owned
 BATCH = 500
 # Each gives for an organization the number that must stay readable from, or None.
 holds: list[Callable[[str], int | None]] = []
+# Each gives for an organization the contexts (level, id) of which every document stays.
+keeps: list[Callable[[str], set[tuple[str, str]]]] = []
 ANSWERS_KEPT = timedelta(hours=24)
 
 
@@ -40,11 +42,14 @@ def compact(organization_id: str, cutoff: datetime) -> int:
         context_id=OuterRef("context_id"),
     )
     superseded = versions.filter(Exists(newer), document__isnull=False).order_by("seq")
+    kept = {key for keep in keeps for key in keep(organization_id)}
+    columns = ("seq", "level", "context_id")
     dropped, reached = 0, 0
-    while batch := list(superseded.filter(seq__gt=reached).values_list("seq", flat=True)[:BATCH]):
+    while batch := list(superseded.filter(seq__gt=reached).values_list(*columns)[:BATCH]):
         # A statement of its own a batch: writers never wait for the whole.
-        dropped += versions.filter(seq__in=batch, document__isnull=False).update(document=None)
-        reached = batch[-1]
+        doomed = [seq for seq, *key in batch if tuple(key) not in kept]
+        dropped += versions.filter(seq__in=doomed, document__isnull=False).update(document=None)
+        reached = batch[-1][0]
     return dropped
 
 

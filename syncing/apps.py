@@ -19,3 +19,5 @@ class SyncingConfig(AppConfig):
         for hold in (journal.first_needed, peers.read_by_all):
             if hold not in compaction.holds:
                 compaction.holds.append(hold)
+        if journal.refused not in compaction.keeps:
+            compaction.keeps.append(journal.refused)

@@ -198,12 +198,22 @@ def retry_dead(organization_id: str, pks: Iterable[int] | None = None) -> int:
 
 
 def first_needed(organization_id: str) -> int | None:
-    """Up to which number nothing is needed any more to push or rebase; None: nothing is at all."""
+    """Up to which number nothing is needed any more to push or rebase; None: nothing is at all.
+
+    But for what the hub refused for good: that may wait for a human as long as it likes, see
+    `refused`.
+    """
     # The versions that were edited are the bases of every merge.
     of_context = {"level": OuterRef("lane__level"), "context_id": OuterRef("lane__context_id")}
     bases = owned(organization_id, Change, makes_version=True, **of_context)
     base = bases.filter(revision=OuterRef("change__parent_revision")).values("seq")[:1]
-    told = unsettled(organization_id).annotate(base=Subquery(base))
+    told = unsettled(organization_id).exclude(state=State.DEAD).annotate(base=Subquery(base))
     found = told.aggregate(first=Min("seq"), lowest=Min("base"))
     needed = [number for number in (found["first"], found["lowest"]) if number is not None]
     return min(needed) - 1 if needed else None
+
+
+def refused(organization_id: str) -> set[Key]:
+    """The contexts with a dead entry: their documents are needed if it is tried again."""
+    dead = owned(organization_id, Lane, entries__state=State.DEAD)
+    return {lane.key for lane in dead.distinct()}

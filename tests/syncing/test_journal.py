@@ -407,7 +407,7 @@ def test_compaction_leaves_what_is_still_to_be_pushed(
     assert [seq for seq, document in documents().items() if document is None] == [2, 3]
 
 
-@pytest.mark.parametrize("state", [State.PENDING, State.SENT, State.DEAD])
+@pytest.mark.parametrize("state", [State.PENDING, State.SENT])
 def test_nothing_is_needed_below_what_is_unsettled_and_its_bases(
     owner: Caller, client: CloudClient, state: State
 ) -> None:
@@ -421,6 +421,33 @@ def test_nothing_is_needed_below_what_is_unsettled_and_its_bases(
     # The first one is new, the second one's base is older than both.
     assert [seq for _, seq in waiting(state)] == [3, 4]
     assert journal.first_needed(ORGANIZATION) == 1
+
+
+def test_what_the_hub_refused_keeps_the_documents_of_its_context_and_no_others(
+    hub: ScriptedHub, owner: Caller, client: CloudClient, clock: time_machine.Traveller
+) -> None:
+    """It may wait for a human for years; tried again, it goes with its base."""
+    exchange(client)
+    hub.judge = lambda entry: (
+        {"verdict": "rejected", "code": "forbidden"} if entry["context_id"] == "p1" else None
+    )
+    for value in range(3):
+        edit(owner, "p1", a=value)
+        edit(owner, "p2", a=value)
+    exchange(client)
+    assert {context for context, _ in waiting(State.DEAD)} == {"p1"}
+    head = owned(ORGANIZATION, Feed).get().head
+    compaction.compact(ORGANIZATION, NOW + timedelta(days=400))
+    assert owned(ORGANIZATION, Feed).get().floor == head
+    gone = owned(ORGANIZATION, Change, document__isnull=True, makes_version=True)
+    assert set(gone.values_list("context_id", flat=True)) == {"p2"}
+    hub.judge = lambda entry: None
+    hub.asked.clear()
+    journal.retry_dead(ORGANIZATION)
+    exchange(client)
+    told = [each["document"]["data"] for batch in hub.pushed for each in batch]
+    assert told == [{"a": 0}, {"a": 1}, {"a": 2}]
+    assert journal.first_needed(ORGANIZATION) is None
 
 
 def test_an_organization_without_a_link_is_left_alone_by_the_sweep(
