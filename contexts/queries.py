@@ -1,5 +1,6 @@
 """Reading contexts: one, many, a chain, the resolved document, now or at a point in time."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from contexts import cache, documents, merging
+from contexts.documents import StoredJSONDecoder
 from contexts.errors import Gone, NotFound
 from contexts.levels import GLOBAL, LEVELS, Document, Level
 from contexts.models import Change, Context, Delegation, Entry, owned, versions
@@ -140,18 +142,26 @@ class Resolved:
         return begin[:-1] + b',"data":' + self._lines[0] + b"," + end[1:]
 
 
-def _chain_of(level: Level, organization_id: str, context_id: str) -> QuerySet[Context, Any]:
-    """Id and revision of each context of a chain."""
+def _chain_of(
+    level: Level, organization_id: str, context_id: str, more: Sequence[str] = ()
+) -> QuerySet[Context, Any]:
+    """Id and revision of each context of a chain, and `more` columns of the most specific one."""
     prefixes = [level.path_to(each) for each in level.chain()]
     columns = [
         f"{prefix}__{name}" if prefix else name
         for prefix in prefixes
         for name in ("context_id", "revision")
     ]
-    return _find(level, organization_id, context_id).values_list(*columns)
+    return _find(level, organization_id, context_id).values_list(*columns, *more)
 
 
 _CHAINS = {name: Prepared(partial(_chain_of, level), str, str) for name, level in LEVELS.items()}
+# With the document of the most specific one, as the text that the database keeps.
+_WITH_OWN = {
+    name: Prepared(partial(_chain_of, level, more=("data",)), str, str)
+    for name, level in LEVELS.items()
+    if level.parent is not None
+}
 
 
 def resolve(level: Level, organization_id: str, context_id: str) -> Resolved:
@@ -162,16 +172,38 @@ def resolve(level: Level, organization_id: str, context_id: str) -> Resolved:
     found = _CHAINS[level.name].first(organization_id, context_id)
     if found is None:
         raise NotFound
-    chain = [Link(each, *found[2 * i : 2 * i + 2]) for i, each in enumerate(level.chain())]
+    chain: Sequence[Link] = _links(level, found)
     folded = cache.get(_cache_key(organization_id, chain))
-    if folded is not None:
-        return Resolved(chain, folded)
-    # The documents may be newer than the revisions just read: keep what belongs together.
+    if folded is None:
+        # The documents may be newer than the revisions just read: keep what belongs together.
+        chain, folded = _fold_anew(level, organization_id, chain)
+        cache.put(_cache_key(organization_id, chain), folded)
+    return Resolved(chain, folded)
+
+
+def _links(level: Level, found: Sequence[str]) -> list[Link]:
+    return [Link(each, *found[2 * i : 2 * i + 2]) for i, each in enumerate(level.chain())]
+
+
+def _fold_anew(
+    level: Level, organization_id: str, seen: Sequence[Link]
+) -> tuple[list[Link], bytes]:
+    """The chain as it is now and its fold, laid on that of those above where the cache has it."""
+    context_id, higher = seen[0].context_id, seen[1:]
+    above = cache.get(_cache_key(organization_id, higher)) if higher else None
+    if above is not None:
+        found = _WITH_OWN[level.name].first(organization_id, context_id)
+        if found is None:
+            raise NotFound
+        links = _links(level, found)
+        if links[1:] == higher:
+            return links, _lay_on(above, json.loads(found[-1], cls=StoredJSONDecoder))
     rows = _chain_rows(level, organization_id, context_id)
     chain = [Link(each, row.context_id, row.revision) for each, row in rows]
-    folded = _fold([row.data for _, row in rows])
-    cache.put(_cache_key(organization_id, chain), folded)
-    return Resolved(chain, folded)
+    above = _fold([row.data for _, row in rows[1:]])
+    if rows[1:]:
+        cache.put(_cache_key(organization_id, chain[1:]), above)
+    return chain, _lay_on(above, rows[0][1].data)
 
 
 def _cache_key(organization_id: str, chain: Sequence[Link]) -> str:
@@ -194,7 +226,21 @@ def _fold(specific_first: list[Document]) -> bytes:
     general_first = specific_first[::-1]
     last = len(general_first) - 1
     setters = {path: last - index for path, index in merging.sources(general_first).items()}
-    return documents.to_json(merging.fold(general_first)) + b"\n" + documents.to_json(setters)
+    return _folded(merging.fold(general_first), setters)
+
+
+def _lay_on(folded: bytes, own: Document) -> bytes:
+    """The fold of a chain that has one context more, the most specific one."""
+    data, setters = (json.loads(line) for line in folded.split(b"\n"))
+    both = [data, own]
+    above = merging.sources(both).items()
+    return _folded(
+        merging.fold(both), {path: 0 if mine else setters[path] + 1 for path, mine in above}
+    )
+
+
+def _folded(data: Document, setters: dict[str, int]) -> bytes:
+    return documents.to_json(data) + b"\n" + documents.to_json(setters)
 
 
 def resolve_as_of(level: Level, organization_id: str, context_id: str, at: datetime) -> Resolved:

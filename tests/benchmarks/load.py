@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import cycle
 from urllib.parse import urlsplit
@@ -97,7 +97,7 @@ def request(
 
 def measure(
     url: str,
-    requests: list[bytes],
+    requests: Iterable[bytes],
     *,
     connections: int = 4,
     seconds: float = 0.0,
@@ -108,7 +108,7 @@ def measure(
 
 
 async def _measure(
-    url: str, requests: list[bytes], connections: int, seconds: float, status: bytes
+    url: str, requests: Iterable[bytes], connections: int, seconds: float, status: bytes
 ) -> Measured:
     measured = Measured()
     end = time.perf_counter() + seconds

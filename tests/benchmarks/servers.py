@@ -74,3 +74,12 @@ def daphne(application: str, environment: dict[str, str]) -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+def memory(instance: Instance) -> int:
+    """What a running instance has in memory, in bytes."""
+    assert instance.process is not None
+    for line in Path(f"/proc/{instance.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return 1024 * int(line.split()[1])
+    raise AssertionError("the instance is gone")
