@@ -1,6 +1,6 @@
 """What is done at a node and its hub, and what the node has then."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from contexts import services
@@ -9,7 +9,7 @@ from contexts.levels import PROJECT, Document
 from contexts.models import owned
 from syncing import pull
 from syncing.client import CloudClient
-from syncing.models import Link
+from syncing.models import JournalEntry, Link
 from tests.syncing.hubs import ORGANIZATION, ScriptedHub
 
 
@@ -31,6 +31,11 @@ def data(context_id: str = "p1") -> Any:
     return row.data if row is not None else None
 
 
+def make(author: Caller, *names: str) -> None:
+    for name in names:
+        services.create(author, PROJECT, {}, context_id=name)
+
+
 def edit(author: Caller, context_id: str = "p1", **values: Any) -> None:
     services.update(
         author, PROJECT, context_id, lambda old: {**old, "data": {**old["data"], **values}}
@@ -45,3 +50,19 @@ def story(hub: ScriptedHub, count: int = 3) -> None:
 
 def ids(changes: Sequence[Document]) -> set[str]:
     return {change["mutation_id"] for change in changes}
+
+
+def states() -> dict[str, str]:
+    """The newest journal entry's state of each context that has one."""
+    found = owned(ORGANIZATION, JournalEntry).order_by("seq")
+    return dict(found.values_list("lane__context_id", "state"))
+
+
+def told(hub: ScriptedHub) -> list[list[str]]:
+    """The contexts in each push so far."""
+    return [[entry["context_id"] for entry in entries] for entries in hub.pushed]
+
+
+def only_for(name: str, result: Document) -> Callable[[Document], Document | None]:
+    """A judge that answers so for one context and takes the others in."""
+    return lambda entry: result if entry["context_id"] == name else None
