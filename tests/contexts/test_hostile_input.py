@@ -11,7 +11,7 @@ from contexts import merging
 from contexts.cache import LRU
 from contexts.models import IdempotencyRecord
 from contexts.redaction import patterns, redact
-from tests.contexts.test_rest_contexts import API, TASKS, head, make_task
+from tests.contexts.rest import API, TASKS, head, make_task
 
 LABELS = ["token==", "/token:", "password=", "secret: ", "--token ", "://a:", "authorization: "]
 

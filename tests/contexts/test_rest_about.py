@@ -8,8 +8,8 @@ import pytest
 import time_machine
 from rest_framework.test import APIClient
 
+from tests.contexts.rest import API, TASKS, head, make_task
 from tests.contexts.test_merging import RFC_7396
-from tests.contexts.test_rest_contexts import API, TASKS, head, make_task
 
 
 def test_resolved_inherits_from_global_down_and_names_sources(

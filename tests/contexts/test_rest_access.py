@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from contexts import agents
 from contexts.models import IdempotencyRecord, Membership, Role
 from tests.conftest import client_with
-from tests.contexts.test_rest_contexts import API, TASKS, head, make_task
+from tests.contexts.rest import API, TASKS, head, make_task
 
 ADDRESSES = [
     "contexts/global/",

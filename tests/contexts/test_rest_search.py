@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from rest_framework.test import APIClient
 
 from contexts.models import Membership
-from tests.contexts.test_rest_contexts import API, TASKS, make_task
+from tests.contexts.rest import API, TASKS, make_task
 
 
 def found(client: APIClient, **query: str) -> list[str]:

@@ -11,20 +11,11 @@ from django.urls import reverse
 from contexts import agents
 from contexts.consumers import asyncapi
 from contexts.models import Agent, Membership, Role
-from tests.conftest import client_with, make_chain, make_organization
+from tests.conftest import client_with, make_organization
 from tests.contexts.talking import Closing, Talk, doing, subscribed, talking
-from tests.contexts.test_socket_messages import OWNER
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OURS, FOREIGN = "http://localhost:8000", "https://evil.example"
-
-
-@pytest.fixture
-def key(transactional_db: None) -> str:
-    """The key of a writer in `global`, where there is a task `t1`."""
-    make_organization("global")
-    make_chain(OWNER)
-    return agents.issue_key("agent-7", "global", Role.WRITER)
 
 
 @pytest.fixture

@@ -21,8 +21,7 @@ from contexts.levels import LEVELS, TASK, Key
 from contexts.models import Entry, Feed, Role, owned
 from tests.conftest import make_chain, make_organization
 from tests.contexts.deeds import perform, random_deed
-from tests.contexts.talking import Frame, Talk, doing, heard_until, subscribed, talking
-from tests.contexts.test_socket_messages import OWNER, set_data
+from tests.contexts.talking import Frame, Talk, doing, heard_until, set_data, subscribed, talking
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State = dict[Key, str]
@@ -183,13 +182,6 @@ def statements() -> Iterator[list[str]]:
 
     with mock.patch.object(CursorWrapper, "execute", note):
         yield seen
-
-
-@pytest.fixture
-def key(transactional_db: None) -> str:
-    make_organization("global")
-    make_chain(OWNER)
-    return agents.issue_key("agent-7", "global", Role.WRITER)
 
 
 def test_a_change_costs_a_process_one_query_whatever_the_number_of_sockets(

@@ -8,7 +8,9 @@ import pytest
 from django.conf import settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.syncing.simulator import CALM, World, simulate
+from tests.syncing.simulator.checks import check
+from tests.syncing.simulator.simulation import Simulation, simulate
+from tests.syncing.simulator.world import CALM
 
 SEEDS = 200
 OPERATIONS = 200
@@ -62,7 +64,7 @@ def test_a_hub_that_was_put_back_gets_everything_again(
 ) -> None:
     """Nodes notice that its history is another one and offer what it lost; pending edits stay."""
     with django_db_blocker.unblock():
-        world = World(2000 + seed)
+        world = Simulation(2000 + seed)
         with world.running():
             world.steps(60)
             world.synchronize()
@@ -74,7 +76,7 @@ def test_a_hub_that_was_put_back_gets_everything_again(
             world.put_back(world.hub, backup)
             world.write_on_nodes(10)
             world.come_to_rest()
-            world.check()
+            check(world)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -82,7 +84,7 @@ def test_a_copied_node_is_noticed_and_loses_nothing(
     seed: int, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock():
-        world = World(3000 + seed)
+        world = Simulation(3000 + seed)
         with world.running():
             world.steps(60)
             world.write_on_nodes(5)
@@ -92,7 +94,7 @@ def test_a_copied_node_is_noticed_and_loses_nothing(
             world.chances = CALM
             world.write_on_nodes(20)
             world.come_to_rest()
-            world.check()
+            check(world)
             assert world.name_of(twin) != world.name_of(world.nodes[0])
 
 
@@ -101,7 +103,7 @@ def test_a_node_below_the_floor_takes_the_snapshot_and_keeps_its_edits(
     seed: int, django_db_blocker: DjangoDbBlocker
 ) -> None:
     with django_db_blocker.unblock():
-        world = World(4000 + seed)
+        world = Simulation(4000 + seed)
         with world.running():
             world.steps(60)
             world.synchronize()
@@ -112,4 +114,4 @@ def test_a_node_below_the_floor_takes_the_snapshot_and_keeps_its_edits(
             world.nodes.append(away)
             world.write_on_nodes(10)
             world.come_to_rest()
-            world.check(history=False)
+            check(world, history=False)
