@@ -6,12 +6,13 @@ numbers become visible in their order and a reader can never pass one that is st
 
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.dispatch import Signal
 
 from contexts import broadcast
 from contexts.inserting import insert
 from contexts.models import Change, Feed
+from contexts.prepared import planning_cursor
 
 # Sent inside the transaction with `organization_id` and `changes`: what a receiver writes is
 # committed with the change or not at all. `syncing` keeps its journal this way.
@@ -44,7 +45,7 @@ def announce(organization_id: str, changes: list[Change]) -> None:
 
 
 def _take_numbers(organization_id: str, count: int) -> int:
-    with connection.cursor() as cursor:
+    with planning_cursor() as cursor:
         cursor.execute(
             f"UPDATE {Feed._meta.db_table} SET head = head + %s"  # noqa: S608
             " WHERE organization_id = %s RETURNING head",

@@ -95,6 +95,8 @@ def database(home: Path) -> dict[str, Any]:
         # pauses would double, and outlast the time that it was away.
         pool = {"min_size": 1, "max_size": 16, "timeout": 5, "reconnect_timeout": 1}
         options.setdefault("pool", pool)
+        # Of use to `contexts.prepared` only: Django's own cursors never prepare.
+        options.setdefault("prepare_threshold", 0)
         settings["CONN_MAX_AGE"] = 0
     else:
         # Threads are kept, and opening the file is half of a small request.
