@@ -10,9 +10,9 @@ from django.db import transaction
 from django.dispatch import Signal
 
 from contexts import broadcast
-from contexts.inserting import insert
 from contexts.models import Change, Feed
 from contexts.prepared import planning_cursor
+from contexts.statements import insert
 
 # Sent inside the transaction with `organization_id` and `changes`: what a receiver writes is
 # committed with the change or not at all. `syncing` keeps its journal this way.

@@ -13,10 +13,10 @@ from contexts import services
 from contexts.changes import Author, announce
 from contexts.errors import IdTaken
 from contexts.identifiers import uuid7
-from contexts.inserting import insert
 from contexts.levels import LEVELS, Level
 from contexts.models import Context, Entry
 from contexts.services.rows import last_version, redacted
+from contexts.statements import insert
 
 CATEGORIES = ("technical", "business", "performance", "security", "discovery")
 LONGEST_AGENT = 150

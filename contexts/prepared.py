@@ -38,10 +38,55 @@ class Prepared:
             return row
 
     def _compose(self) -> tuple[str, list[Any]]:
-        query = self._build(*self._marks)[:1].query
-        sql, parameters = query.get_compiler(connection=connection).as_sql()
+        compiler = self._build(*self._marks)[:1].query.get_compiler(DEFAULT_DB_ALIAS)
+        sql, parameters = compiler.as_sql()
+        self._learn(compiler)
         composed = self._composed[connection.vendor] = sql, list(parameters)
         return composed
+
+    def _learn(self, compiler: Any) -> None:
+        """What else is to be kept of the composed query."""
+
+
+class PreparedRow(Prepared):
+    """The first row as an instance of its model, what `select_related` names with it.
+
+    `build` returns a queryset of instances, whose related ones are never missing; what it defers
+    stays deferred.
+    """
+
+    def find(self, *values: str | UUID) -> Any:
+        """The instance, None when there is none."""
+        found = self.first(*values)
+        if found is None:
+            return None
+        row = list(found)
+        for place, (convert, expression) in self._converters.items():
+            for each in convert:
+                row[place] = each(row[place], expression, connection)
+        return self._whole.of(row)
+
+    def _learn(self, compiler: Any) -> None:
+        select = compiler.select
+        self._converters = compiler.get_converters([column for column, *_ in select])
+        self._whole = _Instance(compiler.klass_info, [column for column, *_ in select])
+
+
+class _Instance:
+    """Which columns make a row's instance, and those that belong to it (`select_related`)."""
+
+    def __init__(self, info: dict[str, Any], select: list[Any]) -> None:
+        self._model, self._places = info["model"], info["select_fields"]
+        self._names = [select[place].target.attname for place in self._places]
+        related = info.get("related_klass_infos", [])
+        self._related = [(each["local_setter"], _Instance(each, select)) for each in related]
+
+    def of(self, row: list[Any]) -> Any:
+        values = [row[place] for place in self._places]
+        instance = self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
+        for belongs, each in self._related:
+            belongs(instance, each.of(row))
+        return instance
 
 
 def planning_cursor() -> Any:

@@ -13,9 +13,9 @@ from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from contexts.history import head_of
-from contexts.inserting import insert
 from contexts.levels import LEVELS
 from contexts.models import Change, owned
+from contexts.statements import insert
 from syncing import wire
 from syncing.models import JournalEntry, Lane, Link, unsettled
 

@@ -14,13 +14,13 @@ from django.utils import timezone
 from contexts.changes import announce
 from contexts.errors import ParentMissing
 from contexts.identifiers import uuid7
-from contexts.inserting import insert
 from contexts.levels import CHILD
 from contexts.models import Change, Context, Delegation, Entry, Feed, owned
 from contexts.services.foreign import ForeignChange, Key, new_entry, of
 from contexts.services.outcomes import Outcome, Overtaken, Taken
 from contexts.services.rows import redacted
 from contexts.services.standing import Known, Standing, Tip, check_organization
+from contexts.statements import insert, update
 
 
 class Adoption:
@@ -218,7 +218,10 @@ class Adoption:
             level.assign(row, redacted(foreign.values))
         row.version, row.revision = foreign.version, foreign.revision
         row.updated_at, row.updated_by = foreign.at, foreign.actor
-        row.save(force_insert=is_new)
+        if is_new:
+            insert([row])
+        else:
+            update(row)
         if is_new and not self.standing.is_as_looked_at(foreign.key):
             raise Overtaken
         if is_new and level.parent is None:

@@ -11,6 +11,7 @@ from contexts.identifiers import is_context_id, uuid7
 from contexts.levels import GLOBAL, Document, Level
 from contexts.models import Change, Context, Feed, GlobalContext
 from contexts.services.rows import Operation, find_locked, last_version, next_version, redacted
+from contexts.statements import insert
 
 # Each further one means that others committed a part of the chain: it has three.
 ATTEMPTS = 10
@@ -162,7 +163,7 @@ def _insert(
     level.assign(row, values)
     changes.append(next_version(author, level, row, Operation.CREATED))
     row.created_at = row.updated_at
-    row.save(force_insert=True)
+    insert([row])
     # The id is ours from here on. Until then nothing kept others from making and deleting it
     # below another parent, and the version count from going on without us.
     newest = last_version(level, author.organization_id, context_id)

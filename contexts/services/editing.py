@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 
+from contexts import statements
 from contexts.changes import Author, announce
 from contexts.errors import Gone, HasChildren, NotFound, RevisionMismatch
 from contexts.levels import CHILD, Document, Level
@@ -54,7 +55,7 @@ def update(
             level.assign(row, after)
             change = next_version(author, level, row, operation, record)
             # Only what changed: a row's search vector is made anew when its document is written.
-            row.save(update_fields=[*changed, *VERSION_COLUMNS])
+            statements.update(row, [*changed, *VERSION_COLUMNS])
             announce(author.organization_id, [change])
         elif record is not None:
             announce(author.organization_id, [remark(author, level, row, operation, record=record)])

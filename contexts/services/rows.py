@@ -2,27 +2,41 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from contexts import merging, redaction
 from contexts.changes import Author
 from contexts.documents import revision_of
 from contexts.errors import DocumentTooLarge, NotFound, RevisionMismatch
-from contexts.levels import Document, Level
+from contexts.levels import LEVELS, Document, Level
 from contexts.models import Change, Context, versions
+from contexts.prepared import PreparedRow
 
 Operation = Change.Operation
 PATHS_PER_BYTE = 8
 Precondition = Callable[[str], bool]
 
 
+def _locked(level: Level, organization_id: str, context_id: str) -> QuerySet[Context]:
+    rows = level.rows(organization_id, context_id=context_id)
+    return rows.select_for_update(of=("self",), no_key=True)
+
+
+_LOCKED = {name: PreparedRow(partial(_locked, level), str, str) for name, level in LEVELS.items()}
+
+
 def find_locked(level: Level, organization_id: str, context_id: str) -> Context | None:
     """The row, locked until the transaction ends, its parent loaded; None when missing."""
-    rows = level.rows(organization_id, context_id=context_id)
-    return rows.select_for_update(of=("self",), no_key=True).first()
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("A lock needs a transaction.")
+    found: Context | None = _LOCKED[level.name].find(organization_id, context_id)
+    return found
 
 
 def lock(level: Level, organization_id: str, context_id: str) -> Context:
@@ -122,9 +136,17 @@ def _change(
     )
 
 
+def _without_document(organization_id: str, level: str, context_id: str) -> QuerySet[Change]:
+    return versions(organization_id, level, context_id).defer("document")
+
+
+_LAST = PreparedRow(_without_document, str, str, str)
+
+
 def last_version(level: Level, organization_id: str, context_id: str) -> Change | None:
     """The newest version in the log, deletions included."""
-    return versions(organization_id, level.name, context_id).defer("document").first()
+    found: Change | None = _LAST.find(organization_id, level.name, context_id)
+    return found
 
 
 def version_of(level: Level, organization_id: str, context_id: str, version: int) -> Change:

@@ -25,6 +25,8 @@ WRITES = {
     *("update", "aupdate", "bulk_update", "abulk_update", "delete", "adelete"),
     *("get_or_create", "update_or_create", "save_base", "raw_delete", "_raw_delete"),
 }
+# `contexts.statements`, which are given what they write.
+STATEMENTS = {"insert", "update", "statements.insert", "statements.update"}
 # Admin's own ways of writing the row that a form shows.
 ADMIN_WRITES = {"save_model", "delete_model", "delete_queryset"}
 
@@ -147,6 +149,10 @@ class ContextWrites(ast.NodeVisitor):
             given = any(self._gives_rows(each) for each in node.args)
             if function.attr in ADMIN_WRITES and by_super and given:
                 self.offences.append(f"{node.lineno}: the admin's own {function.attr}")
+        if ast.unparse(function) in STATEMENTS and any(
+            self._gives_rows(each) for given in node.args for each in _members(given)
+        ):
+            self.offences.append(f"{node.lineno}: {ast.unparse(function)}(…) of context rows")
         self.generic_visit(node)
 
     def visit_Constant(self, node: ast.Constant) -> None:
@@ -271,6 +277,8 @@ OFFENDERS = [
     "def f():\n    if row := access.visible(caller, level, 't'):\n        row.save()",
     "def f(row: TaskContext):\n    copy = row\n    copy.parent.save()",
     "async def f(row: TaskContext):\n    await row.asave()",
+    "def f(row: TaskContext):\n    statements.update(row, ['data'])",
+    "def f(row: Context):\n    insert([row])",
     "class A(ModelAdmin):\n    def save_model(self, request, obj: TaskContext, form, change):\n"
     "        super().save_model(request, obj, form, change)",
     "cursor.execute('UPDATE task_contexts SET version = 1')",
@@ -284,6 +292,8 @@ HARMLESS = [
     "def f(row: Context):\n    seen = {row.context_id}\n    seen.update(others)",
     "owned('o', Change, level=level.name).update(document=None)",
     "Entry.objects.bulk_create(entries)",
+    "def f(row: TaskContext):\n    insert([Entry(context_id=row.context_id)])",
+    "def f(row: TaskContext):\n    services.update(author, level, row.context_id, edit)",
     "def f(delegation: Delegation):\n    delegation.save()",
     "def f():\n    agent = Agent(agent_id='a')\n    agent.save()",
     "hashlib.sha256().update(b'')",

@@ -1,14 +1,18 @@
 """Queries that are composed once, and planned once a connection where PostgreSQL answers."""
 
 import uuid
+from unittest import mock
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.transaction import TransactionManagementError
 from pytest_django import DjangoAssertNumQueries
 
+from contexts import services
 from contexts.access import Caller
+from contexts.levels import TASK
 from contexts.models import Change, owned
-from contexts.prepared import Prepared, planning_cursor
+from contexts.prepared import Prepared, PreparedRow, planning_cursor
 from tests.conftest import make_chain
 
 RESTLESS = {"%s": "' OR 1=1 --", "quoted": '"\\', "marked": "\x010"}
@@ -54,7 +58,7 @@ def test_postgresql_plans_it_once_a_connection(owner: Caller) -> None:
         cursor.execute(
             "SELECT count(*), sum(generic_plans + custom_plans) FROM pg_prepared_statements"
             " WHERE statement LIKE %s",
-            ["%contexts_change%mutation_id%"],
+            ['SELECT "contexts_change"."seq"%mutation_id%'],
         )
         statements, runs = cursor.fetchone()
     assert (statements, runs) == (1, 5 * Change.objects.count())
@@ -65,3 +69,39 @@ def test_what_goes_wrong_is_django_s_error(owner: Caller) -> None:
     with pytest.raises(OperationalError), planning_cursor() as cursor:
         cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
     connection.close()
+
+
+def test_a_row_is_what_django_makes_of_it(
+    owner: Caller, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_chain(owner)
+    services.update(
+        owner, TASK, "t1", lambda old: {**old, "data": {"n": [1.5, None]}, "next_steps": ["a"]}
+    )
+    asked = PreparedRow(
+        lambda organization_id, context_id: TASK.rows(organization_id, context_id=context_id),
+        str,
+        str,
+    )
+    theirs = TASK.rows("global", context_id="t1").get()
+    asked.find("global", "t1")
+    with django_assert_num_queries(1):
+        mine = asked.find("global", "t1")
+        assert TASK.path(mine) == "p1/b1/t1"
+    assert type(mine) is type(theirs)
+    for field in theirs._meta.concrete_fields:
+        assert getattr(mine, field.attname) == getattr(theirs, field.attname)
+    parents = [each.parent.get_deferred_fields() for each in (mine, theirs)]  # type: ignore[attr-defined]
+    assert parents[0] == parents[1] != set()
+    assert not mine._state.adding
+    assert asked.find("global", "t2") is None
+    assert asked.find("elsewhere", "t1") is None
+
+
+def test_a_lock_needs_a_transaction_on_every_database(owner: Caller) -> None:
+    make_chain(owner)
+    found = services.lock(TASK, "global", "t1")
+    assert found.context_id == "t1"
+    outside = mock.patch.object(connection, "in_atomic_block", False)
+    with outside, pytest.raises(TransactionManagementError):
+        services.lock(TASK, "global", "t1")

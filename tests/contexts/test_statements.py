@@ -1,16 +1,17 @@
-"""`insert` writes what `bulk_create` would, and fails as it does."""
+"""`insert` and `update` write what `bulk_create` and `save` would, and fail as they do."""
 
 import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Model
 from django.forms.models import model_to_dict
+from django.test.utils import CaptureQueriesContext
 
-from contexts.inserting import BATCH, insert
 from contexts.models import Change, Entry
+from contexts.statements import BATCH, insert, update
 from syncing.models import JournalEntry, Lane
 
 pytestmark = pytest.mark.django_db
@@ -133,3 +134,18 @@ def test_the_marks_of_a_database_are_data_as_any(organization: str) -> None:
     insert([row])
     found = Change.objects.get(seq=7000)
     assert (found.record, found.mutation_id) == ({"%s": "?"}, uuid.UUID(int=7))
+
+
+def test_an_update_writes_the_named_fields_of_its_row_alone(organization: str) -> None:
+    row, other = changes(organization, 7000, 2, record={"n": 1})
+    insert([row, other])
+    row.record, row.actor, row.born_at = {"n": [2, None]}, "other", AT
+    with CaptureQueriesContext(connection) as statements:
+        update(row, ["record", "born_at"])
+    assert len(statements) == 1
+    found = Change.objects.get(pk=row.pk)
+    assert (found.record, found.born_at, found.actor) == ({"n": [2, None]}, AT, "ägent")
+    update(row)
+    row.refresh_from_db()
+    assert (row.actor, row.revision) == ("other", "7000-%s")
+    assert columns(other)["record"] == {"n": 1}

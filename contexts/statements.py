@@ -1,10 +1,10 @@
-"""Writing new rows: as `bulk_create` does, with SQL that is composed once a table.
+"""Writing rows, as `bulk_create` and `save` do, with SQL that is composed once a table.
 
-For the tables that every write appends to. Composing the statement and asking each field how each
+For what every write does. Composing the statement and asking each field how each
 value is written takes Django several times as long as the database needs to take the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -48,6 +48,22 @@ def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> N
                 for row, (key,) in zip(written, cursor.fetchall(), strict=True):
                     row.pk = key
                     row._state.adding, row._state.db = False, database.alias
+
+
+def update(row: models.Model, names: Collection[str] | None = None) -> None:
+    """Writes a row that is there, or only the fields of those names. Nothing is told of it."""
+    database = connections[DEFAULT_DB_ALIAS]
+    columns, *_ = _statement(type(row), database.vendor, False)
+    written = [column for column in columns if names is None or column[0].name in names]
+    places = ", ".join(
+        f"{database.ops.quote_name(str(field.column))} = %s" for field, *_ in written
+    )
+    key = database.ops.quote_name(str(row._meta.pk.column))
+    with database.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {database.ops.quote_name(row._meta.db_table)} SET {places} WHERE {key} = %s",  # noqa: S608
+            [*(_value(database, row, *column) for column in written), row.pk],
+        )
 
 
 def _value(
