@@ -95,6 +95,8 @@ def database(home: Path) -> dict[str, Any]:
         # pauses would double, and outlast the time that it was away.
         pool = {"min_size": 1, "max_size": 16, "timeout": 5, "reconnect_timeout": 1}
         options.setdefault("pool", pool)
+        # The planner takes a search for dear, and compiling it takes ten times what it takes.
+        options["options"] = f"-c jit=off {options.get('options', '')}".rstrip()
         settings["CONN_MAX_AGE"] = 0
     else:
         # Threads are kept, and opening the file is half of a small request.
