@@ -142,6 +142,7 @@ def test_what_stands_only_in_older_entries_is_found_after_the_ranked(
 
 
 @postgresql_only
+@pytest.mark.django_db
 def test_no_statement_is_compiled() -> None:
     # PostgreSQL takes a search for dear, and compiling it takes longer than doing it.
     with connection.cursor() as cursor:
