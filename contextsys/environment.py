@@ -97,6 +97,8 @@ def database(home: Path) -> dict[str, Any]:
         options.setdefault("pool", pool)
         # Of use to `contexts.prepared` only: Django's own cursors never prepare.
         options.setdefault("prepare_threshold", 0)
+        # The planner takes a search for dear, and compiling it takes ten times what it takes.
+        options["options"] = f"-c jit=off {options.get('options', '')}".rstrip()
         settings["CONN_MAX_AGE"] = 0
     else:
         # Threads are kept, and opening the file is half of a small request.

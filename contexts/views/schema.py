@@ -17,6 +17,7 @@ from contexts.entries import CATEGORIES, IMPORTANCES
 from contexts.filters import ancestor_fields
 from contexts.levels import Level
 from contexts.models import Entry
+from contexts.search import ENOUGH
 from contexts.views import about, capture, feed, shapes
 from contexts.views.pages import LARGEST_PAGE
 
@@ -34,6 +35,11 @@ REFUSALS = {
     422: "The `Idempotency-Key` came with another request before.",
     503: "The database does not answer.",
 }
+SEARCH = (
+    "Full text over data and entries: all words, best first. When each word stands in"
+    f" {ENOUGH} contexts or entries or more, the newest of these are ranked, and what else"
+    " matches comes after them, newest first."
+)
 READ = (400, 401, 403, 404, 406, 503)
 WRITE = (*READ, 409, 412, 413, 415, 422)
 
@@ -134,7 +140,7 @@ def documented(level: Level, views: type) -> Any:
             parameters=[
                 *parents,
                 query("updated_since", OpenApiTypes.DATETIME),
-                query("q", description="Full text over data and entries: all words, best first."),
+                query("q", description=SEARCH),
                 *PAGES,
             ],
             description="Newest first. `data.PATH=VALUE` narrows to documents with that value.",

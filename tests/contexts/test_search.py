@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
+from unittest import mock
 
 import pytest
 from django.db import connection, transaction
@@ -496,8 +497,19 @@ class NaiveSearchAgrees(TestCase):
             max_size=4,
         ),
         strategies.lists(texts, min_size=1, max_size=5),
+        strategies.sampled_from([1, 2, search.ENOUGH]),
     )
     def test_the_same_contexts_are_found(
+        self,
+        written: list[tuple[Document, list[tuple[str, Document]]]],
+        asked: list[str],
+        enough: int,
+    ) -> None:
+        # Bounds do not change what is found.
+        with mock.patch.object(search, "ENOUGH", enough):
+            self.find_all(written, asked)
+
+    def find_all(
         self, written: list[tuple[Document, list[tuple[str, Document]]]], asked: list[str]
     ) -> None:
         author = Author("global", "owner")
