@@ -7,25 +7,28 @@ from itertools import pairwise
 from typing import Any
 
 from django.db import connection
-from django.db.models import F, FloatField, Func, Q, QuerySet, TextField, Value
+from django.db.models import F, FloatField, Func, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.lookups import Exact, In
 
 from contexts import documents
 from contexts.errors import ContextError, Invalid
 from contexts.levels import Level
-from contexts.models import Context
+from contexts.models import Context, owned
 
 LONGEST_PATH = 1_000
 LONGEST_VALUE = 1_000
 
 
 def by_ancestors(
-    rows: QuerySet[Context], level: Level, ids: Mapping[str, str]
+    rows: QuerySet[Context], level: Level, organization_id: str, ids: Mapping[str, str]
 ) -> QuerySet[Context]:
     """Rows below the ancestors named by field: `{"project_id": "p1"}` works on tasks too."""
-    for field, path in ancestor_fields(level).items():
-        if field in ids:
-            rows = rows.filter(**{f"{path}__context_id": ids[field]})
+    for below, above in pairwise(level.chain()):
+        if (field := below.parent_field) in ids:
+            # By its row number, which the index of a parent's rows has: by its id, joined, SQLite
+            # sorts all rows for each page.
+            named = owned(organization_id, above.model, context_id=ids[field])
+            rows = rows.filter(**{level.path_to(above): Subquery(named.values("pk")[:1])})
     return rows
 
 

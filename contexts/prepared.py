@@ -92,7 +92,8 @@ class _Instance:
 def planning_cursor() -> Any:
     """A cursor like Django's, under which PostgreSQL plans a statement once a connection."""
     database = connections[DEFAULT_DB_ALIAS]
-    if database.vendor != "postgresql":
+    if database.vendor != "postgresql" or database.queries_logged:
+        # Who logs statements wants to read them, parameters and all.
         return database.cursor()
     database.ensure_connection()
     # Django's own puts the parameters into the statement, and so never makes the same one twice.

@@ -107,7 +107,10 @@ class BranchContext(Context):
                 fields=["organization", "context_id"], name="unique_branch_in_organization"
             )
         ]
-        indexes = [models.Index(fields=["parent"], name="idx_branch_contexts_project")]
+        indexes = [
+            models.Index(fields=["organization", "row_id"], name="idx_branch_contexts_newest"),
+            models.Index(fields=["parent"], name="idx_branch_contexts_project"),
+        ]
 
 
 class TaskContext(Context):
@@ -132,6 +135,7 @@ class TaskContext(Context):
             )
         ]
         indexes = [
+            models.Index(fields=["organization", "row_id"], name="idx_task_contexts_newest"),
             models.Index(fields=["parent"], name="idx_task_contexts_branch"),
             models.Index(fields=["organization", "updated_at"], name="idx_task_contexts_updated"),
         ]

@@ -79,7 +79,9 @@ class ContextViews(ViewSetMixin, ApiView):
         for name in request.query_params:
             text = request.query_params[name]
             if name in parents:
-                rows = filters.by_ancestors(rows, self.level, {name: text})
+                rows = filters.by_ancestors(
+                    rows, self.level, self.caller.organization_id, {name: text}
+                )
             elif name == "updated_since" and (at := requests.time(request, name)):
                 rows = filters.updated_since(rows, at)
             elif name.startswith("data."):
