@@ -138,9 +138,22 @@ def test_news_tell_what_is_gone(reader: Client, chain: Author) -> None:
     assert {row["key"] for row in told["rows"]} == {"global/global", "project/p1", "branch/b1"}
 
 
-def test_who_missed_too_much_reads_the_page_anew(reader: Client, chain: Author) -> None:
-    for number in range(101):
+def test_many_changes_of_few_contexts_leave_the_tree_as_it_is(
+    reader: Client, chain: Author
+) -> None:
+    since = head(html(reader, "/"))
+    for number in range(120):
         entries.add(chain, TASK, "t1", Entry.Kind.PROGRESS, f"{number}")
+    told = news(reader, since)
+    assert told["head"] == since + 120
+    assert [row["key"] for row in told["rows"] if row["own"]] == ["task/t1"]
+    # The feed's newest lines; what is before them is asked for by whoever wants to see it.
+    lines = re.findall(r'data-seq="(\d+)"', told["feed"])
+    assert lines == [str(since + 120 - back) for back in range(50)]
+
+
+def test_who_missed_too_much_reads_the_page_anew(reader: Client, chain: Author) -> None:
+    tasks(chain, 150)
     assert news(reader, 0) == {"anew": True}
     assert news(reader, 10_000) == {"anew": True}
 

@@ -55,7 +55,7 @@ export class Editor {
     }
     this.panel.hidden = false;
     this.button.setAttribute("aria-expanded", "true");
-    this.input(this.fields[0]).focus();
+    this.input(this.fields[0]).focus({ preventScroll: true });
     this.panel.scrollIntoView({ block: "nearest" });
   }
 

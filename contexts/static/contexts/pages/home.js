@@ -19,6 +19,11 @@ function addToFeed(html) {
     (line) => Number(line.dataset.seq) > top,
   );
   for (const line of fresh) line.classList.add("glow");
+  // More happened than is told: what comes before is read when it is asked for.
+  if (fresh.length && Number(fresh.at(-1).dataset.seq) > top + 1) {
+    feed.replaceChildren();
+    earlier.hidden = false;
+  }
   feed.prepend(...fresh);
   while (feed.children.length > MOST_LINES) feed.lastElementChild.remove();
 }
@@ -44,7 +49,7 @@ const refresh = gathered(async () => {
     return;
   }
   since = news.head;
-  news.rows.forEach(tree.update);
+  tree.update(news.rows);
   news.gone.forEach(tree.remove);
   addToFeed(news.feed);
   people.replaceChildren(parsed(news.people));
