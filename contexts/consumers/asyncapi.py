@@ -48,7 +48,7 @@ SENT: dict[str, tuple[str, Schema]] = {
     ),
     "update": (
         "Deep-merges into a context's data, by the rules of PATCH; with `if_revision` only when "
-        "the context is at that revision.",
+        "the context is at that revision (`*`: at any).",
         {
             **CONTEXT,
             "data": {"type": "object"},
