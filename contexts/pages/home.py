@@ -29,6 +29,7 @@ def home(request: HttpRequest, visitor: Visitor) -> HttpResponse:
             **around,
             "top": tree.opened(visitor.organization_id, recent.alive),
             "people": recent.people(),
+            "at_work_minutes": int(happening.AT_WORK.total_seconds() // 60),
             "feed": happening.feed(visitor.organization_id),
         },
     )

@@ -579,3 +579,19 @@ def test_another_log_under_the_page_is_read_anew(browser: Browser, start_instanc
         with instance.client() as agent:
             patch(agent, "contexts/task/restored-t/", data={"status": "after"})
         expect(page.locator('[data-key="task/restored-t"]')).to_contain_text("after", timeout=SEEN)
+
+
+def test_who_did_nothing_for_a_while_is_not_at_work_any_more(
+    admin: Visit, agent: httpx.Client
+) -> None:
+    chain(agent, "idle")
+    # To a clock that runs ahead the socket is silent.
+    admin.expected = NOISE
+    admin.page.clock.install()
+    page = admin.open("")
+    people = page.locator("#people")
+    expect(people).to_contain_text("first-agent")
+    page.clock.run_for(14 * 60_000)
+    expect(people).to_contain_text("first-agent")
+    page.clock.run_for(2 * 60_000)
+    expect(people).to_have_text("Nobody in the last minutes.")

@@ -1,12 +1,13 @@
 /* The first page, live. */
 
-import { json, organization, parsed, text } from "./api.js";
+import { element, json, organization, parsed, text } from "./api.js";
 import * as frame from "./frame.js";
 import { gathered, Live } from "./live.js";
 import { connection } from "./status.js";
 import * as tree from "./tree.js";
 
 const MOST_LINES = 200;
+const AT_WORK = Number(document.getElementById("people").dataset.minutes) * 60000;
 const feed = document.getElementById("feed");
 const people = document.getElementById("people");
 const earlier = document.getElementById("earlier");
@@ -56,6 +57,16 @@ const refresh = gathered(async () => {
   frame.showWaiting(news.waiting);
 });
 
+/* Who did nothing for a while is not at work any more, though nothing happens that says so. */
+function letGo() {
+  for (const person of people.querySelectorAll("[data-at]")) {
+    if (Date.now() - Date.parse(person.dataset.at) > AT_WORK) person.remove();
+  }
+  if (!people.children.length) {
+    people.append(element("li", { class: "empty" }, "Nobody in the last minutes."));
+  }
+}
+
 earlier.addEventListener("click", async () => {
   const last = feed.querySelector(".feed-line:last-child");
   if (!last) return;
@@ -71,6 +82,7 @@ earlier.addEventListener("click", async () => {
 });
 
 frame.start();
+setInterval(letGo, 10000);
 new Live({
   level: "global",
   id: organization,
