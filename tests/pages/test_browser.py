@@ -298,10 +298,19 @@ def test_a_conflict_is_settled_by_one_click(
     case = page.locator("#conflicts .case")
     cells = case.get_by_role("row", name="data.rules.style").get_by_role("cell")
     expect(cells).to_have_text(['"black"', '"<b>ours</b>"', '"theirs"'])
+    expect(page.locator("#waiting")).to_have_text("1 waiting")
+    assert axe(page) == []
+    # On a phone one below the other, each with its name: nothing is to be pushed sideways.
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    box = case.get_by_role("region", name="Both edits")
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+    heads = "cells => cells.map(cell => getComputedStyle(cell, '::before').content)"
+    assert case.locator("td").evaluate_all(heads) == ['"Before"', '"The hub\'s"', '"The later one"']
     assert axe(page) == []
     case.get_by_role("button", name="Take the later one").click()
     admin.told("Settled.")
     expect(page.locator("#conflicts")).to_contain_text("None is open")
+    expect(page.locator("#waiting")).to_be_hidden()
     settled = agent.get("/api/v1/contexts/project/fights/").json()
     assert settled["data"]["rules"]["style"] == "theirs"
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +14,8 @@ from django.utils import timezone
 
 from contexts import delegations, entries, services
 from contexts.access import Caller
+from contexts.admin import additions
+from contexts.admin.additions import Notice
 from contexts.changes import Author
 from contexts.levels import BRANCH, GLOBAL, PROJECT, TASK
 from contexts.models import Change, Entry, Role
@@ -314,3 +317,25 @@ def client_get(client: Client, text: str) -> str:
 
 def test_search_marks_where_the_word_stands(reader: Client, chain: Author) -> None:
     assert "goal: <mark>shi</mark>p" in client_get(reader, "shi")
+
+
+def test_a_notice_leads_to_where_something_can_be_done(
+    reader: Client, chain: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = [
+        Notice("A conflict here waits.", "Look", "/admin/conflict/", waits=True),
+        Notice("A change was refused.", "See why", "/admin/journal/"),
+    ]
+    monkeypatch.setattr(additions, "notices", [lambda *_: told])
+    monkeypatch.setattr(additions, "waiting", [lambda organization_id: 3])
+    User.objects.update(is_staff=False)
+    # Who may not go to the admin is not sent there, nor to decisions that are none.
+    page = html(reader, "/contexts/task/t1/")
+    assert re.findall(r'class="notice">(.*?)</p>', page) == [
+        'A conflict here waits. <a href="/decisions/">Decide</a>',
+        "A change was refused.",
+    ]
+    assert '<span class="number">3</span>' in page
+    User.objects.update(is_staff=True)
+    page = html(reader, "/contexts/task/t1/")
+    assert 'A change was refused. <a href="/admin/journal/">See why</a>' in page

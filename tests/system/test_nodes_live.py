@@ -128,6 +128,7 @@ def test_a_conflict_of_two_nodes_is_seen_and_settled_in_the_browser_of_one(
                 expect(case).to_contain_text("the later by late")
                 cells = case.get_by_role("row", name=STYLE).get_by_role("cell")
                 expect(cells).to_have_text(['"before"', '"earlier"', '"later"'])
+                expect(page.locator("#waiting")).to_have_text("1 waiting")
             assert axe(pages[0]) == []
             pages[0].get_by_role("button", name="Take the later one").click()
             here.told("Settled.")
