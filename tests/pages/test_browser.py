@@ -604,3 +604,27 @@ def test_who_did_nothing_for_a_while_is_not_at_work_any_more(
     expect(people).to_contain_text("first-agent")
     page.clock.run_for(2 * 60_000)
     expect(people).to_have_text("Nobody in the last minutes.")
+
+
+def test_a_page_in_a_storm_of_changes_leaves_the_server_room(admin: Visit) -> None:
+    page = admin.page
+    admin.go("sign-in/")
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    page.evaluate(
+        """async () => {
+            const { gathered } = await import("/static/contexts/pages/live.js");
+            window.begun = 0;
+            const ask = gathered(() => {
+                window.begun += 1;
+                return new Promise((done) => setTimeout(done, 400));
+            });
+            setInterval(ask, 50);
+        }"""
+    )
+    for _ in range(200):
+        page.clock.run_for(50)
+        # What waits for a promise goes on between two ticks.
+        page.evaluate("() => Promise.resolve()")
+    # A run takes 400 ms and rests for 1,200: six or seven in ten seconds, not twenty.
+    assert 5 <= page.evaluate("window.begun") <= 8
