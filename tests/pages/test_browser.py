@@ -628,3 +628,17 @@ def test_a_page_in_a_storm_of_changes_leaves_the_server_room(admin: Visit) -> No
         page.evaluate("() => Promise.resolve()")
     # A run takes 400 ms and rests for 1,200: six or seven in ten seconds, not twenty.
     assert 5 <= page.evaluate("window.begun") <= 8
+
+
+def test_a_tasks_id_can_be_read_at_any_width(admin: Visit, agent: httpx.Client) -> None:
+    post(agent, "contexts/project/", id="wide")
+    post(agent, "contexts/branch/", id="wide-b", project_id="wide")
+    data = {"status": "waits for a review of the other team", "title": "The title " * 12}
+    post(agent, "contexts/task/", id="wide-t", branch_id="wide-b", data=data, progress=40)
+    page = admin.open("")
+    shown = page.locator('[data-key="task/wide-t"] .context-id')
+    expect(shown).to_be_visible()
+    for width in (390, 641, 700, 1000, 1100, 1280, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert shown.evaluate("shown => shown.scrollWidth - shown.clientWidth") <= 0, width
+        assert wide_open(page) <= 0, width
