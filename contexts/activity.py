@@ -79,7 +79,8 @@ class _Activity:
             if isinstance(change, dict) and isinstance(change.get("path"), str):
                 self._add_file(change)
         results, failures = extracted.get("test_results"), extracted.get("failures")
-        if self.tests is None and isinstance(results, dict):
+        # Of a run whose output told nothing, nothing can be said: the one before is the last.
+        if self.tests is None and isinstance(results, dict) and _tells(results, failures):
             self.tests = {
                 "test_results": results,
                 "failures": failures if isinstance(failures, list) else [],
@@ -111,6 +112,10 @@ class _Activity:
             "failed_commands": self.failed_commands,
             "searches": self.searches,
         }
+
+
+def _tells(results: Document, failures: Any) -> bool:
+    return bool(failures) or any(value is not None for value in results.values())
 
 
 def _whole(value: Any) -> int:

@@ -58,8 +58,8 @@ def chain_at(caller: Caller, level: Level, context_id: str, since: int | None) -
     """
     organization_id = caller.organization_id
     if since is None:
-        row = access.visible(caller, level, context_id)
-        return keys_of(organization_id, level.name, context_id, level.path(row))
+        path = access.place(caller, level, context_id)
+        return keys_of(organization_id, level.name, context_id, path)
     path = _path_at(organization_id, (level.name, context_id), since)
     keys = keys_of(organization_id, level.name, context_id, path)
     # One above may have been moved after the last change of what is below it.

@@ -22,11 +22,15 @@ class Figure:
 
 @dataclass(frozen=True)
 class Notice:
-    """What a human should know of a context, and the page that tells more."""
+    """What a human should know of a context, and the page that tells more.
+
+    `waits`: it is for a human to decide.
+    """
 
     text: str
     link: str
     url: str
+    waits: bool = False
 
 
 # Sections of the list of models, by their titles.
@@ -34,6 +38,8 @@ sections: dict[str, Section] = {}
 # For the first page, as far as the human of the request may see.
 figures: list[Callable[[HttpRequest], list[Figure]]] = []
 panels: list[Callable[[HttpRequest], list[SafeString]]] = []
+# How many decisions wait in an organization.
+waiting: list[Callable[[str], int]] = []
 # For the pages of one context, by its level's name, organization and id.
 notices: list[Callable[[str, str, str], list[Notice]]] = []
 

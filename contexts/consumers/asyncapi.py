@@ -21,6 +21,8 @@ TIME: Schema = {
 REQUEST_ID: Schema = {"type": ["string", "integer"], "maxLength": LONGEST_NAME}
 CONTEXT = {"level": LEVEL, "context_id": TEXT}
 CLOSE_CODES = {
+    "1011": "Something went wrong on the server.",
+    "1012": "The server ends; come back.",
     "4401": "No valid credential, or it has ended.",
     "4403": "A foreign origin; the handshake is refused.",
     "4408": "Too slow: what was sent is not read.",
@@ -48,7 +50,7 @@ SENT: dict[str, tuple[str, Schema]] = {
     ),
     "update": (
         "Deep-merges into a context's data, by the rules of PATCH; with `if_revision` only when "
-        "the context is at that revision.",
+        "the context is at that revision (`*`: at any).",
         {
             **CONTEXT,
             "data": {"type": "object"},

@@ -12,6 +12,8 @@ from contexts.replay import chain_at, reach_of
 from contexts.subscriptions import Subscription
 
 MOST_SUBSCRIPTIONS = 1000
+# As with `If-Match`: whichever revision it is.
+ANY = "*"
 
 
 def present_caller(credential: Credential, organization_id: str | None = None) -> Caller:
@@ -36,7 +38,7 @@ def subscribe(
     name = message.optional_text("subscription") or f"{level.name}/{context_id}"
     if since is None and epoch is None:
         # Before the head is read: what is not there is refused without more ado.
-        access.visible(caller, level, context_id)
+        access.place(caller, level, context_id)
     reach = reach_of(organization_id)
     replays = reach.can_replay(epoch, since)
     begin = since if replays and since is not None else reach.head
@@ -79,7 +81,7 @@ def update(credential: Credential, organization_id: str, message: Message) -> st
         level,
         context_id,
         edit,
-        precondition=None if expected is None else lambda revision: revision == expected,
+        precondition=None if expected in (None, ANY) else lambda revision: revision == expected,
     )
     return encode(
         "updated",

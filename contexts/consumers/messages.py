@@ -1,5 +1,6 @@
 """The messages of the socket: what clients send, checked; what we send, encoded."""
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,6 +124,26 @@ def parse(text: str) -> Message:
         raise MalformedBody("A message must be a JSON object.")
     kind = body.pop("type", None)
     return Message(kind if isinstance(kind, str) else "", body)
+
+
+def named_in(text: str) -> Message | None:
+    """What a frame that was refused names, so that the refusal can name it too; None for nothing.
+
+    It may be JSON all the same, and be refused for a number in it.
+    """
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return Message("", {"request_id": body.get("request_id")}) if _names(body) else None
+
+
+def _names(body: Any) -> bool:
+    try:
+        name = documents.parse(json.dumps(body["request_id"]).encode())
+    except (MalformedBody, KeyError, TypeError, IndexError):
+        return False
+    return _is_short(name)
 
 
 def encode(kind: str, **fields: Any) -> str:

@@ -84,6 +84,9 @@ class Outgoing:
 
     async def close(self, code: int, reason: str) -> None:
         """Ends the connection; a client that does not answer is cut off after a while."""
-        if self._protocol is not None:
-            self._protocol.closeHandshakeTimeout = CLOSE_SECONDS
-        await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        if self._protocol is None:
+            await self._send({"type": "websocket.close", "code": code, "reason": reason})
+            return
+        self._protocol.closeHandshakeTimeout = CLOSE_SECONDS
+        # Daphne gives no reason on, and by its way 1011 and 1012 are refused: those are a server's.
+        self._protocol.sendCloseFrame(code=code, reasonUtf8=reason.encode())

@@ -8,19 +8,18 @@ from typing import Protocol
 
 from contexts import agents, broadcast
 from contexts.consumers.admission import Credential, KeyCredential
-from contexts.consumers.outgoing import TOO_MANY, Closed
+from contexts.consumers.quota import Quota
 from contexts.tail import Tail
 from contexts.threads import in_thread
 
 logger = logging.getLogger("contextsys.socket")
-MOST_SOCKETS = 100
 RETRY_SECONDS = 1.0
 
 
 class Member(Protocol):
     """A socket as its room knows it."""
 
-    caller_key: str
+    counted_as: str
     credential: Credential
 
     def wake(self) -> None:
@@ -35,34 +34,26 @@ class Room:
 
     def __init__(self, organization_id: str) -> None:
         self.members: dict[Member, None] = {}
+        self.quota = Quota()
         self.tail = Tail(organization_id, self._wake)
         self.ready: asyncio.Task[None] = asyncio.create_task(self._open())
         self._check = asyncio.Event()
-        self._guard: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._everyone = False
         self._end_listening = broadcast.listen(organization_id, self._hear)
 
     async def _open(self) -> None:
         await self.tail.start()
-        self._guard = asyncio.create_task(self._keep_guard())
+        for work in (self._keep_guard(), self.quota.keep_telling()):
+            self._tasks.append(asyncio.create_task(work))
 
     def close(self) -> None:
         """Ends all that it does, when the last member has left."""
         self._end_listening()
         self.ready.cancel()
-        if self._guard is not None:
-            self._guard.cancel()
+        for task in self._tasks:
+            task.cancel()
         self.tail.stop()
-
-    def join(self, member: Member) -> None:
-        """Lets a socket in. Raises `Closed` when its caller has too many already."""
-        own = sum(each.caller_key == member.caller_key for each in self.members)
-        if own >= MOST_SOCKETS:
-            raise Closed(TOO_MANY, "too many sockets")
-        self.members[member] = None
-
-    def leave(self, member: Member) -> None:
-        self.members.pop(member, None)
 
     def _wake(self) -> None:
         for member in self.members:
@@ -107,17 +98,24 @@ _rooms: dict[tuple[asyncio.AbstractEventLoop, str], Room] = {}
 
 @asynccontextmanager
 async def room_of(organization_id: str, member: Member) -> AsyncIterator[Room]:
-    """The organization's room with `member` in it, open and at the log's head."""
+    """The organization's room with `member` in it, open and at the log's head.
+
+    Raises `Closed` when the member's caller has too many sockets already.
+    """
     place = asyncio.get_running_loop(), organization_id
     room = _rooms.get(place)
     if room is None:
         room = _rooms[place] = Room(organization_id)
-    room.join(member)
+    room.members[member] = None
     try:
-        await asyncio.shield(room.ready)
-        yield room
+        await room.quota.enter(member.counted_as)
+        try:
+            await asyncio.shield(room.ready)
+            yield room
+        finally:
+            room.quota.leave(member.counted_as)
     finally:
-        room.leave(member)
+        del room.members[member]
         if not room.members and _rooms.get(place) is room:
             del _rooms[place]
             room.close()

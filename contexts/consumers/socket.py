@@ -22,6 +22,7 @@ from contexts.consumers.messages import (
     NotSubscribed,
     encode,
     encode_error,
+    named_in,
     parse,
 )
 from contexts.consumers.outgoing import (
@@ -86,7 +87,7 @@ class Socket:
     """The conversation with one client, from its acceptance on."""
 
     caller: Caller
-    caller_key: str
+    counted_as: str
     credential: Credential
     stream: Stream
 
@@ -99,7 +100,7 @@ class Socket:
         """Talks until the end. Raises `Gone`, `Closed`."""
         self.credential = credential or await self._introduction()
         self.caller, reach = await in_thread(self._look_up)
-        self.caller_key = self.caller.key
+        self.counted_as = f"{reach.epoch}:{self.caller.key}"
         async with room_of(self.caller.organization_id, self) as room:
             self.stream = Stream(room.tail, self._outgoing)
             await self._outgoing.send(
@@ -138,12 +139,14 @@ class Socket:
         frames = 0
         while True:
             message: Message | None = None
+            text = ""
             try:
-                message = parse(await self._incoming.frame())
+                text = await self._incoming.frame()
+                message = parse(text)
                 message.check()
                 answer = await self._answer(message)
             except ContextError as error:
-                answer = encode_error(error, message)
+                answer = encode_error(error, message or named_in(text))
             except (OperationalError, InterfaceError) as error:
                 logger.warning("the database refused: %s", type(error.__cause__ or error).__name__)
                 answer = encode_error(DatabaseUnavailable("The database does not answer."), message)

@@ -1,12 +1,10 @@
 """What happened last: who is at work, which contexts are alive, and the feed line by line."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
@@ -21,11 +19,7 @@ AT_WORK = timedelta(minutes=15)
 FEED = 25
 LONGEST_TOLD = 160
 MOST_KNOWN = 5_000
-
-
-def _changes(organization_id: str) -> QuerySet[Change]:
-    rows = owned(organization_id, Change).select_related("entry").defer("document")
-    return rows.order_by("-seq")
+LARGEST = 2**63 - 1
 
 
 @dataclass
@@ -111,21 +105,18 @@ class Told:
         return words.get(self.change.operation, self.change.operation)
 
 
-def feed(organization_id: str, before: int | None = None) -> list[Told]:
-    """The newest changes, or those before a number, newest first."""
-    rows = _changes(organization_id)
-    if before is not None:
-        rows = rows.filter(seq__lt=before)
-    return tell(rows[:FEED])
+def feed(
+    organization_id: str, before: int = LARGEST, since: int = 0, most: int = FEED
+) -> list[Told]:
+    """The newest `most` changes before a number and after another, newest first."""
+    rows = owned(organization_id, Change, seq__gt=since, seq__lt=before).select_related("entry")
+    return [_told(change) for change in rows.defer("document").order_by("-seq")[:most]]
 
 
 def news(organization_id: str, since: int, most: int) -> list[Change]:
-    """Up to `most` changes after a number, newest first."""
-    return list(_changes(organization_id).filter(seq__gt=since)[:most])
-
-
-def tell(changes: Iterable[Change]) -> list[Told]:
-    return [_told(change) for change in changes]
+    """Up to `most` changes after a number, newest first, without what they hold."""
+    rows = owned(organization_id, Change, seq__gt=since).defer("document", "record")
+    return list(rows.order_by("-seq")[:most])
 
 
 def _told(change: Change) -> Told:

@@ -10,9 +10,11 @@ from contexts.pages import addresses, happening, tree
 from contexts.pages.visiting import Visitor, frame, page, waiting
 from contexts.replay import reach_of
 
-# Whoever missed more than this is better off with the whole page.
-MOST_NEWS = 100
-LARGEST = 2**63 - 1
+# Whoever missed more than this is better off with the whole page. An agent that is imported, or
+# one that works fast, makes many changes of few contexts.
+MOST_NEWS = 1_000
+MOST_ROWS = 150
+MOST_LINES = 50
 
 
 @page
@@ -27,6 +29,7 @@ def home(request: HttpRequest, visitor: Visitor) -> HttpResponse:
             **around,
             "top": tree.opened(visitor.organization_id, recent.alive),
             "people": recent.people(),
+            "at_work_minutes": int(happening.AT_WORK.total_seconds() // 60),
             "feed": happening.feed(visitor.organization_id),
         },
     )
@@ -59,12 +62,12 @@ def news(request: HttpRequest, visitor: Visitor) -> HttpResponse:
     since = number(request, "since")
     reach = reach_of(organization_id)
     changes = happening.news(organization_id, since, MOST_NEWS + 1)
-    if len(changes) > MOST_NEWS or since > reach.head:
-        return JsonResponse({"anew": True})
     touched: dict[Key, int] = {}
     for change in changes:
         for key in keys_of(organization_id, change.level, change.context_id, change.path):
             touched.setdefault(key, change.seq)
+    if len(changes) > MOST_NEWS or len(touched) > MOST_ROWS or since > reach.head:
+        return JsonResponse({"anew": True})
     own = {(change.level, change.context_id) for change in changes}
     found = {(node.level.name, node.row.context_id): node for node in _of(visitor, touched)}
     rows = [
@@ -83,7 +86,10 @@ def news(request: HttpRequest, visitor: Visitor) -> HttpResponse:
             "head": max([since, *(change.seq for change in changes)]),
             "rows": sorted(rows, key=lambda row: row["seq"]),
             "gone": [addresses.key(*key) for key in touched if key not in found],
-            "feed": render_to_string("pages/feed.html", {"feed": happening.tell(changes)}),
+            "feed": render_to_string(
+                "pages/feed.html",
+                {"feed": happening.feed(organization_id, since=since, most=MOST_LINES)},
+            ),
             "people": render_to_string("pages/people.html", {"people": recent.people()}),
             "waiting": waiting(visitor),
         }
@@ -97,6 +103,8 @@ def _of(visitor: Visitor, keys: dict[Key, int]) -> list[tree.Node]:
 def number(request: HttpRequest, name: str) -> int:
     """A number of the log in the query. Raises `Invalid`."""
     text = request.GET.get(name, "")
-    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST):
+    if not (
+        text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= happening.LARGEST
+    ):
         raise Invalid({name: ["This must be a whole number from 0."]})
     return int(text)

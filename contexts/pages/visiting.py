@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from contexts.access import Caller
+from contexts.admin import additions
 from contexts.authentication import ORGANIZATION_HEADER, caller_of
 from contexts.errors import ContextError, Forbidden, NotFound
 from contexts.identifiers import is_context_id
@@ -139,5 +140,7 @@ def choices_of(request: HttpRequest, visitor: Visitor) -> list[tuple[str, str]]:
 
 
 def waiting(visitor: Visitor) -> int:
-    """How many delegations wait for a decision."""
-    return owned(visitor.organization_id, Delegation, status=Delegation.Status.PENDING).count()
+    """How many decisions wait: delegations, and what other apps have to decide."""
+    organization_id = visitor.organization_id
+    pending = owned(organization_id, Delegation, status=Delegation.Status.PENDING).count()
+    return pending + sum(count(organization_id) for count in additions.waiting)

@@ -42,6 +42,11 @@ def _figure(kind: str, noun: str, count: int, url: str) -> Figure:
     return Figure(kind, noun if count == 1 else f"{noun}s", count, url)
 
 
+def waiting(organization_id: str) -> int:
+    """How many conflicts are open."""
+    return owned(organization_id, Conflict, status=Conflict.Status.OPEN).count()
+
+
 def notices(level: str, organization_id: str, context_id: str) -> list[Notice]:
     """A context's open conflicts, and its changes that the hub refused."""
     at = {"level": level, "context_id": context_id}
@@ -53,7 +58,7 @@ def notices(level: str, organization_id: str, context_id: str) -> list[Notice]:
         url = listed("conflict", **of)
         if len(keys) == 1:
             url = reverse("admin:syncing_conflict_change", args=keys)
-        found.append(Notice(f"{text} for a decision.", "Look and settle", url))
+        found.append(Notice(f"{text} for a decision.", "Look and settle", url, waits=True))
     lane = {f"lane__{name}": value for name, value in at.items()}
     dead = owned(organization_id, JournalEntry, state=State.DEAD, **lane).count()
     if dead:
@@ -69,4 +74,5 @@ def install() -> None:
     additions.sections["Sync"] = SECTION
     additions.figures.append(figures)
     additions.panels.append(hub.panels)
+    additions.waiting.append(waiting)
     additions.notices.append(notices)

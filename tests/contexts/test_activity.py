@@ -55,6 +55,16 @@ def test_a_task_without_entries_has_nothing_to_show(task: Caller, owner_client: 
     assert owner_client.get(ADDRESS).json() == NOTHING
 
 
+def test_a_run_that_told_nothing_does_not_hide_the_one_before(
+    task: Caller, owner_client: APIClient
+) -> None:
+    act(owner_client, "test_run", passed=412, failed=2)
+    act(owner_client, "command", command="pytest -q", exit_code=1, output="Killed")
+    shown = owner_client.get(ADDRESS).json()
+    assert shown["tests"]["test_results"]["passed"] == 412
+    assert [each["command"] for each in shown["failed_commands"]] == ["pytest -q"]
+
+
 def test_a_task_is_told_from_its_entries(task: Caller, owner_client: APIClient) -> None:
     act(owner_client, "file_edit", changes=diff("a.py", 3))
     act(owner_client, "file_edit", changes=diff("b.py", 1))

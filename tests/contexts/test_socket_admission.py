@@ -227,7 +227,7 @@ def test_a_human_who_signed_out_or_lost_the_place_is_closed_within_the_minute(
 def test_an_agent_has_so_many_sockets_and_others_are_not_hindered(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("contexts.consumers.rooms.MOST_SOCKETS", 2)
+    monkeypatch.setattr("contexts.consumers.quota.MOST_SOCKETS", 2)
     other_key = agents.issue_key("agent-8", "global", Role.READER)
 
     async def scene() -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from contexts import agents
+from contexts import access, agents
 from contexts.levels import TASK
 from contexts.models import Role
 from tests.conftest import make_organization
-from tests.contexts.talking import Closing, Talk, doing, set_data, subscribed, talking
+from tests.contexts.talking import OWNER, Closing, Talk, doing, set_data, subscribed, talking
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -51,8 +51,55 @@ def test_an_update_at_another_revision_is_refused(key: str) -> None:
             assert refused["revision"] == current
             done = await talk.ask("update", **change, if_revision=current, request_id=8)
             assert (done["type"], done["request_id"]) == ("updated", 8)
+            # As with If-Match: any, but there must be one.
+            done = await talk.ask("update", **change, if_revision="*", request_id=9)
+            assert (done["type"], done["request_id"]) == ("updated", 9)
+            missing = await talk.ask("update", **{**change, "context_id": "t9"}, if_revision="*")
+            assert missing["code"] == "not_found"
 
     talking(scene)
+
+
+def test_also_what_cannot_be_read_is_refused_under_its_request_id(key: str) -> None:
+    async def scene() -> None:
+        async with Talk(key) as talk:
+            await talk.hear()
+            for value in (
+                "9007199254740993",
+                "1e999",
+                "NaN",
+                '"\\u0000"',
+                '"\\ud800"',
+                "[" * 100 + "]" * 100,
+            ):
+                await talk.send(
+                    '{"type": "update", "level": "task", "context_id": "t1",'
+                    f' "data": {{"a": {value}}}, "request_id": "r-1"}}'
+                )
+                refused = await talk.hear()
+                told = refused["type"], refused["code"], refused.get("request_id")
+                assert told == ("error", "malformed_body", "r-1"), value
+            # What may not stand in an answer does not.
+            for request_id in (
+                '"\\u0000"',
+                "9007199254740993",
+                "1.5",
+                "[]",
+                "true",
+                '"' + "x" * 256,
+            ):
+                await talk.send(f'{{"type": "ping", "a": 1e999, "request_id": {request_id}}}')
+                assert "request_id" not in await talk.hear()
+
+    talking(scene)
+
+
+def test_subscribing_does_not_read_what_the_context_holds(
+    key: str, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1) as asked:
+        assert access.place(OWNER, TASK, "t1") == "p1/b1/t1"
+    assert "task_data" not in asked.captured_queries[0]["sql"]
 
 
 REFUSED: list[tuple[dict[str, Any] | str, str]] = [

@@ -95,7 +95,7 @@ def visit(
         yield visiting
     finally:
         context.close()
-    assert visiting.unexpected() == []
+    assert visiting.unexpected() == [], visiting.unexpected()
 
 
 def as_admin(visiting: Visit) -> Page:

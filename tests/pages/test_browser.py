@@ -298,10 +298,19 @@ def test_a_conflict_is_settled_by_one_click(
     case = page.locator("#conflicts .case")
     cells = case.get_by_role("row", name="data.rules.style").get_by_role("cell")
     expect(cells).to_have_text(['"black"', '"<b>ours</b>"', '"theirs"'])
+    expect(page.locator("#waiting")).to_have_text("1 waiting")
+    assert axe(page) == []
+    # On a phone one below the other, each with its name: nothing is to be pushed sideways.
+    page.set_viewport_size({"width": NARROW[0], "height": NARROW[1]})
+    box = case.get_by_role("region", name="Both edits")
+    assert box.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
+    heads = "cells => cells.map(cell => getComputedStyle(cell, '::before').content)"
+    assert case.locator("td").evaluate_all(heads) == ['"Before"', '"The hub\'s"', '"The later one"']
     assert axe(page) == []
     case.get_by_role("button", name="Take the later one").click()
     admin.told("Settled.")
     expect(page.locator("#conflicts")).to_contain_text("None is open")
+    expect(page.locator("#waiting")).to_be_hidden()
     settled = agent.get("/api/v1/contexts/project/fights/").json()
     assert settled["data"]["rules"]["style"] == "theirs"
 
@@ -451,42 +460,76 @@ user.save()
 """
 
 
-def test_a_tasks_activity_is_a_picture(admin: Visit, agent: httpx.Client) -> None:
-    told = {
-        "files": [
-            {"path": f"src/{n}<b>.py", "added": n, "removed": 2, "edits": 1} for n in range(14)
-        ],
-        "tests": {
-            "test_results": {"passed": 8, "failed": 1, "errors": 1, "skipped": 2, "coverage": 91.5},
-            "failures": [{"name": "test_rounding", "message": "2.67 != 2.68"}],
-            "at": "2026-01-01T00:00:00.000000Z",
-        },
-        "failed_commands": [{"command": "make", "exit_code": 2, "at": "2026-01-01T00:00:00Z"}],
-        "searches": [{"query": "quantize", "count": 3, "at": "2026-01-01T00:00:00Z"}],
-    }
-    page = admin.open(chain(agent, "acts"))
-    page.route(
-        "**/api/v1/contexts/task/acts-t/activity/",
-        lambda route: route.fulfill(body=json.dumps(told), content_type="application/json"),
-    )
-    page.evaluate(
-        """async () => {
-            const { element } = await import("/static/contexts/pages/api.js");
-            document.getElementById("activity")?.remove();
-            document.getElementById("part-own").after(
-                element("section", { class: "panel", id: "activity" },
-                    element("div", { id: "activity-picture" })));
-            await (await import("/static/contexts/pages/activity.js")).show("acts-t");
-        }"""
-    )
+def act(agent: httpx.Client, kind: str, **data: Any) -> None:
+    post(agent, "actions/", action_type=kind, action_data=data)
+
+
+def test_the_activity_of_a_long_task_is_a_picture(admin: Visit, agent: httpx.Client) -> None:
+    task = {"task_id": "acts-t"}
+    address = chain(agent, "acts")
+    for number in range(120):
+        path = f"/srv/shop/src/{'deep/' * 9}{number % 40:02}<b>.py"
+        lines = "".join(f"+line {line}\n" for line in range(number % 40 + 1))
+        hunk = f"@@ -1 +1,{number % 40 + 1} @@\n-old\n{lines}"
+        act(agent, "file_edit", **task, changes=f"--- {path}\n+++ {path}\n{hunk}")
+        act(agent, "command", **task, command=f"make {number}", exit_code=number % 2)
+        act(agent, "search", **task, query=f"quantize {number}", results=["a.py"] * 3)
+    failures = [{"name": f"t.py::test_{n}", "message": "2.67 != 2.68"} for n in range(30)]
+    act(agent, "test_run", **task, passed=412, failed=30, coverage=91.5, failure_details=failures)
+    # Its output was cut off before it told anything.
+    act(agent, "command", **task, command="pytest -q", exit_code=137, output="Killed")
+    page = admin.open(address)
     picture = page.locator("#activity-picture")
-    expect(picture.locator(".file")).to_have_count(12)
-    expect(picture.locator(".file code").first).to_have_text("src/13<b>.py")
-    expect(picture).to_contain_text("and 2 more files")
-    expect(picture).to_contain_text("8 passed, 2 failed, 2 skipped, 91.5 % covered")
-    expect(picture).to_contain_text("exit 2")
-    expect(picture).to_contain_text("quantize 3")
+    expect(picture).to_contain_text("412 passed, 30 failed, 91.5 % covered")
+    expect(picture.get_by_role("heading")).to_have_text(
+        ["40 files changed", "Tests, last run", "Commands that failed", "Searched for"]
+    )
+    told = ["and 28 more", "and 22 more", "and 42 more", "and 42 more"]
+    expect(picture.get_by_text(re.compile(r"^and \d+ more$"))).to_have_text(told)
+    files = picture.locator(".file")
+    expect(files).to_have_count(12)
+    expect(files.first).to_contain_text("+120")
+    # Too long a path loses its beginning, and is not turned round.
+    drawn = files.first.locator("code").evaluate(DRAWN)
+    assert drawn["cut"]
+    assert drawn["last"] > drawn["first"]
+    expect(picture).to_contain_text("exit 137")
+    assert wide_open(page) <= 0
     assert axe(page) == []
+    act(agent, "test_run", **task, passed=442, failed=0)
+    expect(picture).to_contain_text("442 passed", timeout=SEEN)
+
+
+# Where the first and the last character of an element's text are drawn.
+DRAWN = """code => {
+    const text = document.createTreeWalker(code, NodeFilter.SHOW_TEXT).nextNode();
+    const place = (at) => {
+        const range = document.createRange();
+        range.setStart(text, at);
+        range.setEnd(text, at + 1);
+        return range.getBoundingClientRect().left;
+    };
+    return {
+        cut: code.scrollWidth > code.clientWidth,
+        first: place(0),
+        last: place(text.length - 1),
+    };
+}"""
+
+
+def test_a_page_ends_where_what_it_shows_ends(admin: Visit, agent: httpx.Client) -> None:
+    address = chain(agent, "length", **{f"key{n}": {"a": n} for n in range(60)})
+    for number in range(30):
+        post(agent, "contexts/task/length-t/progress/", content=f"{number} " + "word " * 40)
+    for path in ("", address):
+        page = admin.open(path)
+        # What is read aloud only, and scrolled away in a box, lengthened the page.
+        longer = page.evaluate(
+            "document.documentElement.scrollHeight"
+            " - Math.max(document.getElementById('content').getBoundingClientRect().bottom"
+            " + scrollY, innerHeight)"
+        )
+        assert longer <= 1, (path, longer)
 
 
 NOISE = r"ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_CONNECTION_RESET|WebSocket connection to"
@@ -545,3 +588,57 @@ def test_another_log_under_the_page_is_read_anew(browser: Browser, start_instanc
         with instance.client() as agent:
             patch(agent, "contexts/task/restored-t/", data={"status": "after"})
         expect(page.locator('[data-key="task/restored-t"]')).to_contain_text("after", timeout=SEEN)
+
+
+def test_who_did_nothing_for_a_while_is_not_at_work_any_more(
+    admin: Visit, agent: httpx.Client
+) -> None:
+    chain(agent, "idle")
+    # To a clock that runs ahead the socket is silent.
+    admin.expected = NOISE
+    admin.page.clock.install()
+    page = admin.open("")
+    people = page.locator("#people")
+    expect(people).to_contain_text("first-agent")
+    page.clock.run_for(14 * 60_000)
+    expect(people).to_contain_text("first-agent")
+    page.clock.run_for(2 * 60_000)
+    expect(people).to_have_text("Nobody in the last minutes.")
+
+
+def test_a_page_in_a_storm_of_changes_leaves_the_server_room(admin: Visit) -> None:
+    page = admin.page
+    admin.go("sign-in/")
+    page.clock.install(time=0)
+    page.clock.pause_at(1000)
+    page.evaluate(
+        """async () => {
+            const { gathered } = await import("/static/contexts/pages/live.js");
+            window.begun = 0;
+            const ask = gathered(() => {
+                window.begun += 1;
+                return new Promise((done) => setTimeout(done, 400));
+            });
+            setInterval(ask, 50);
+        }"""
+    )
+    for _ in range(200):
+        page.clock.run_for(50)
+        # What waits for a promise goes on between two ticks.
+        page.evaluate("() => Promise.resolve()")
+    # A run takes 400 ms and rests for 1,200: six or seven in ten seconds, not twenty.
+    assert 5 <= page.evaluate("window.begun") <= 8
+
+
+def test_a_tasks_id_can_be_read_at_any_width(admin: Visit, agent: httpx.Client) -> None:
+    post(agent, "contexts/project/", id="wide")
+    post(agent, "contexts/branch/", id="wide-b", project_id="wide")
+    data = {"status": "waits for a review of the other team", "title": "The title " * 12}
+    post(agent, "contexts/task/", id="wide-t", branch_id="wide-b", data=data, progress=40)
+    page = admin.open("")
+    shown = page.locator('[data-key="task/wide-t"] .context-id')
+    expect(shown).to_be_visible()
+    for width in (390, 641, 700, 1000, 1100, 1280, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert shown.evaluate("shown => shown.scrollWidth - shown.clientWidth") <= 0, width
+        assert wide_open(page) <= 0, width

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,6 +14,8 @@ from django.utils import timezone
 
 from contexts import delegations, entries, services
 from contexts.access import Caller
+from contexts.admin import additions
+from contexts.admin.additions import Notice
 from contexts.changes import Author
 from contexts.levels import BRANCH, GLOBAL, PROJECT, TASK
 from contexts.models import Change, Entry, Role
@@ -138,9 +141,22 @@ def test_news_tell_what_is_gone(reader: Client, chain: Author) -> None:
     assert {row["key"] for row in told["rows"]} == {"global/global", "project/p1", "branch/b1"}
 
 
-def test_who_missed_too_much_reads_the_page_anew(reader: Client, chain: Author) -> None:
-    for number in range(101):
+def test_many_changes_of_few_contexts_leave_the_tree_as_it_is(
+    reader: Client, chain: Author
+) -> None:
+    since = head(html(reader, "/"))
+    for number in range(120):
         entries.add(chain, TASK, "t1", Entry.Kind.PROGRESS, f"{number}")
+    told = news(reader, since)
+    assert told["head"] == since + 120
+    assert [row["key"] for row in told["rows"] if row["own"]] == ["task/t1"]
+    # The feed's newest lines; what is before them is asked for by whoever wants to see it.
+    lines = re.findall(r'data-seq="(\d+)"', told["feed"])
+    assert lines == [str(since + 120 - back) for back in range(50)]
+
+
+def test_who_missed_too_much_reads_the_page_anew(reader: Client, chain: Author) -> None:
+    tasks(chain, 150)
     assert news(reader, 0) == {"anew": True}
     assert news(reader, 10_000) == {"anew": True}
 
@@ -301,3 +317,25 @@ def client_get(client: Client, text: str) -> str:
 
 def test_search_marks_where_the_word_stands(reader: Client, chain: Author) -> None:
     assert "goal: <mark>shi</mark>p" in client_get(reader, "shi")
+
+
+def test_a_notice_leads_to_where_something_can_be_done(
+    reader: Client, chain: Author, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = [
+        Notice("A conflict here waits.", "Look", "/admin/conflict/", waits=True),
+        Notice("A change was refused.", "See why", "/admin/journal/"),
+    ]
+    monkeypatch.setattr(additions, "notices", [lambda *_: told])
+    monkeypatch.setattr(additions, "waiting", [lambda organization_id: 3])
+    User.objects.update(is_staff=False)
+    # Who may not go to the admin is not sent there, nor to decisions that are none.
+    page = html(reader, "/contexts/task/t1/")
+    assert re.findall(r'class="notice">(.*?)</p>', page) == [
+        'A conflict here waits. <a href="/decisions/">Decide</a>',
+        "A change was refused.",
+    ]
+    assert '<span class="number">3</span>' in page
+    User.objects.update(is_staff=True)
+    page = html(reader, "/contexts/task/t1/")
+    assert 'A change was refused. <a href="/admin/journal/">See why</a>' in page

@@ -13,6 +13,12 @@ function svg(name, attributes, ...inside) {
   return made;
 }
 
+/* What a list says of those that it does not show. */
+function andMore(all, shown) {
+  const left = all.length - shown.length;
+  return left > 0 ? element("li", { class: "quiet" }, `and ${left} more`) : null;
+}
+
 function fileBars(files) {
   const size = (file) => (file.added || 0) + (file.removed || 0);
   const shown = [...files].sort((a, b) => size(b) - size(a) || b.edits - a.edits).slice(0, MOST_FILES);
@@ -23,7 +29,7 @@ function fileBars(files) {
     return element(
       "li",
       { class: "file" },
-      element("code", { title: file.path }, file.path),
+      element("code", { title: file.path }, element("bdi", {}, file.path)),
       svg(
         "svg",
         { viewBox: "0 0 102 8", preserveAspectRatio: "none", "aria-hidden": "true" },
@@ -33,8 +39,7 @@ function fileBars(files) {
       element("span", { class: "file-count" }, element("ins", {}, `+${added}`), " ", element("del", {}, `−${removed}`)),
     );
   });
-  const left = files.length - shown.length;
-  if (left > 0) rows.push(element("li", { class: "quiet" }, `and ${left} more files`));
+  rows.push(andMore(files, shown));
   return [element("h3", {}, `${files.length} ${files.length === 1 ? "file" : "files"} changed`), element("ul", { class: "files" }, ...rows)];
 }
 
@@ -52,7 +57,8 @@ function testBar(tests) {
   };
   const words = [`${passed} passed`, failed ? `${failed} failed` : "", skipped ? `${skipped} skipped` : ""];
   if (typeof results.coverage === "number") words.push(`${results.coverage} % covered`);
-  const failures = (tests.failures ?? []).slice(0, MOST_WORDS).map((failure) =>
+  const told = tests.failures ?? [];
+  const failures = told.slice(0, MOST_WORDS).map((failure) =>
     element("li", {}, element("code", {}, failure.name ?? ""), " ", element("span", { class: "quiet" }, failure.message ?? "")),
   );
   return [
@@ -65,7 +71,7 @@ function testBar(tests) {
       part("skipped", skipped),
     ),
     element("p", { class: "test-words" }, words.filter(Boolean).join(", ")),
-    failures.length ? element("ul", { class: "failures" }, ...failures) : null,
+    failures.length ? element("ul", { class: "failures" }, ...failures, andMore(told, failures)) : null,
   ];
 }
 
@@ -73,14 +79,14 @@ function commands(failed) {
   const rows = failed.slice(0, MOST_WORDS).map((each) =>
     element("li", {}, element("span", { class: "badge badge-rejected" }, `exit ${each.exit_code}`), " ", element("code", {}, each.command)),
   );
-  return [element("h3", {}, "Commands that failed"), element("ul", { class: "failures" }, ...rows)];
+  return [element("h3", {}, "Commands that failed"), element("ul", { class: "failures" }, ...rows, andMore(failed, rows))];
 }
 
 function searches(made) {
   const rows = made.slice(0, MOST_WORDS).map((each) =>
     element("li", { class: "chip" }, element("code", {}, each.query), each.count == null ? "" : ` ${each.count}`),
   );
-  return [element("h3", {}, "Searched for"), element("ul", { class: "chips" }, ...rows)];
+  return [element("h3", {}, "Searched for"), element("ul", { class: "chips" }, ...rows, andMore(made, rows))];
 }
 
 /* Shows it, when there is anything to see. */

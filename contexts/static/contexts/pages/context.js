@@ -15,6 +15,7 @@ let editor = null;
 
 const refresh = gathered(async () => {
   const page = await parts.refresh();
+  frame.showWaiting(page);
   if (Boolean(page.getElementById("part-resolved")) !== isThere && !editor?.isOpen) {
     location.reload();
   }

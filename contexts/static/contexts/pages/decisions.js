@@ -1,6 +1,7 @@
 /* Delegations and conflicts: shown side by side, decided by one click. */
 
 import { element, json, mayWrite, organization, write } from "./api.js";
+import { beside } from "./beside.js";
 import { shown } from "./comparing.js";
 import * as frame from "./frame.js";
 import { gathered, Live } from "./live.js";
@@ -15,6 +16,11 @@ const STRATEGIES = [
   ["merge", "Put together", "the later edit wins in dispute, all else of both is kept"],
   ["keep_both", "Keep both", "the hub's stays, the later one is put beside it"],
 ];
+
+function explained(name) {
+  const [, words, meaning] = STRATEGIES.find(([strategy]) => strategy === name);
+  return `${words}: ${meaning}.`;
+}
 
 function at(document, pointer) {
   if (document === null) return undefined;
@@ -49,16 +55,14 @@ async function settle(conflict, strategy, article) {
 function caseOf(conflict) {
   const name = `conflict-${conflict.id}`;
   const address = `/contexts/${conflict.level}/${encodeURIComponent(conflict.context_id)}/`;
-  const rows = conflict.paths.map((path) =>
-    element(
-      "tr",
-      {},
-      element("th", { scope: "row" }, element("code", {}, word(path))),
+  const rows = conflict.paths.map((path) => ({
+    name: [element("code", {}, word(path))],
+    cells: [
       side(at(conflict.base, path), "span"),
       side(at(conflict.ours, path), "del"),
       side(at(conflict.theirs, path), "ins"),
-    ),
-  );
+    ],
+  }));
   const article = element(
     "article",
     { class: "panel case", "aria-labelledby": name, "data-conflict": conflict.id },
@@ -71,16 +75,7 @@ function caseOf(conflict) {
     ),
     conflict.ours === null ? element("p", { class: "notice" }, "On the hub it is deleted.") : null,
     conflict.theirs === null ? element("p", { class: "notice" }, "The later edit deletes it.") : null,
-    element(
-      "div",
-      { class: "beside-box", tabindex: "0", role: "region", "aria-label": "Both edits" },
-      element(
-        "table",
-        { class: "beside" },
-        element("thead", {}, element("tr", {}, ...["Value", "Before", "The hub's", "The later one"].map((each) => element("th", { scope: "col" }, each)))),
-        element("tbody", {}, ...rows),
-      ),
-    ),
+    beside(["Value", "Before", "The hub's", "The later one"], rows),
   );
   if (mayWrite) {
     article.append(
@@ -101,6 +96,7 @@ function caseOf(conflict) {
           ),
         ),
       ),
+      element("p", { class: "help" }, `${explained("merge")} ${explained("keep_both")}`),
     );
   }
   return article;
@@ -117,7 +113,7 @@ async function showConflicts() {
 
 const refresh = gathered(async () => {
   const page = await parts.refresh();
-  frame.showWaiting(Number(page.querySelector("#waiting .number").textContent));
+  frame.showWaiting(page);
   await showConflicts();
 }, 200);
 

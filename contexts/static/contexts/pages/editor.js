@@ -2,6 +2,7 @@
    that was read. When someone else was faster, both edits are shown. */
 
 import { contextPath, element, json, Refused, write } from "./api.js";
+import { beside } from "./beside.js";
 import { differences, shown, together } from "./comparing.js";
 import { tell } from "./status.js";
 
@@ -55,7 +56,7 @@ export class Editor {
     }
     this.panel.hidden = false;
     this.button.setAttribute("aria-expanded", "true");
-    this.input(this.fields[0]).focus();
+    this.input(this.fields[0]).focus({ preventScroll: true });
     this.panel.scrollIntoView({ block: "nearest" });
   }
 
@@ -210,43 +211,16 @@ export class Editor {
         {},
         `Version ${theirs.version} was made while you edited version ${this.base.version}.`,
       ),
-      element(
-        "div",
-        { class: "beside-box", tabindex: "0", role: "region", "aria-label": "Both edits" },
-        element(
-          "table",
-          { class: "beside" },
-          element(
-            "thead",
-            {},
-            element(
-              "tr",
-              {},
-              ...["Value", "Before", "Theirs, now", "Yours"].map((name) =>
-                element("th", { scope: "col" }, name),
-              ),
-            ),
-          ),
-          element(
-            "tbody",
-            {},
-            ...rows.map((row) =>
-              element(
-                "tr",
-                { class: row.disputed ? "disputed" : "" },
-                element(
-                  "th",
-                  { scope: "row" },
-                  element("code", {}, row.path),
-                  row.disputed ? element("span", { class: "badge badge-conflict" }, "in dispute") : null,
-                ),
-                cell(row.base, "quiet"),
-                cell(row.theirs, "theirs"),
-                cell(row.mine, "mine"),
-              ),
-            ),
-          ),
-        ),
+      beside(
+        ["Value", "Before", "Theirs, now", "Yours"],
+        rows.map((row) => ({
+          kind: row.disputed ? "disputed" : "",
+          name: [
+            element("code", {}, row.path),
+            row.disputed ? element("span", { class: "badge badge-conflict" }, "in dispute") : null,
+          ],
+          cells: [cell(row.base, "quiet"), cell(row.theirs, "theirs"), cell(row.mine, "mine")],
+        })),
       ),
       element(
         "div",

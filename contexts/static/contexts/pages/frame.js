@@ -50,8 +50,10 @@ function times() {
   }
 }
 
-/* How many delegations wait, beside the link to them. */
-export function showWaiting(count) {
+/* How many decisions wait, beside the link to them: a number, or what a fresh page says. */
+export function showWaiting(told) {
+  const said = (page) => Number(page.querySelector("#waiting .number").textContent);
+  const count = typeof told === "number" ? told : said(told);
   const shown = document.getElementById("waiting");
   shown.hidden = count === 0;
   shown.querySelector(".number").textContent = count;

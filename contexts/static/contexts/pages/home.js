@@ -1,12 +1,13 @@
 /* The first page, live. */
 
-import { json, organization, parsed, text } from "./api.js";
+import { element, json, organization, parsed, text } from "./api.js";
 import * as frame from "./frame.js";
 import { gathered, Live } from "./live.js";
 import { connection } from "./status.js";
 import * as tree from "./tree.js";
 
 const MOST_LINES = 200;
+const AT_WORK = Number(document.getElementById("people").dataset.minutes) * 60000;
 const feed = document.getElementById("feed");
 const people = document.getElementById("people");
 const earlier = document.getElementById("earlier");
@@ -19,6 +20,11 @@ function addToFeed(html) {
     (line) => Number(line.dataset.seq) > top,
   );
   for (const line of fresh) line.classList.add("glow");
+  // More happened than is told: what comes before is read when it is asked for.
+  if (fresh.length && Number(fresh.at(-1).dataset.seq) > top + 1) {
+    feed.replaceChildren();
+    earlier.hidden = false;
+  }
   feed.prepend(...fresh);
   while (feed.children.length > MOST_LINES) feed.lastElementChild.remove();
 }
@@ -44,12 +50,22 @@ const refresh = gathered(async () => {
     return;
   }
   since = news.head;
-  news.rows.forEach(tree.update);
+  tree.update(news.rows);
   news.gone.forEach(tree.remove);
   addToFeed(news.feed);
   people.replaceChildren(parsed(news.people));
   frame.showWaiting(news.waiting);
 });
+
+/* Who did nothing for a while is not at work any more, though nothing happens that says so. */
+function letGo() {
+  for (const person of people.querySelectorAll("[data-at]")) {
+    if (Date.now() - Date.parse(person.dataset.at) > AT_WORK) person.remove();
+  }
+  if (!people.children.length) {
+    people.append(element("li", { class: "empty" }, "Nobody in the last minutes."));
+  }
+}
 
 earlier.addEventListener("click", async () => {
   const last = feed.querySelector(".feed-line:last-child");
@@ -66,6 +82,7 @@ earlier.addEventListener("click", async () => {
 });
 
 frame.start();
+setInterval(letGo, 10000);
 new Live({
   level: "global",
   id: organization,

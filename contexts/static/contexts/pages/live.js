@@ -108,31 +108,36 @@ export class Live {
   }
 }
 
+const LONGEST_PAUSE = 1500;
+
 /* `work`, at most once at a time and once more after whatever came meanwhile. What failed is done
-   again soon: the server may be on its way back. */
+   again soon: the server may be on its way back. What took long rests for three times as long, so
+   that pages left open by many do not keep a busy server from its work. */
 export function gathered(work, wait = 120) {
   let timer = null;
   let busy = false;
   let again = false;
+  let rested = 0;
   async function run() {
     timer = null;
-    if (busy) {
-      again = true;
-      return;
-    }
     busy = true;
     again = false;
+    const began = performance.now();
+    let failed = false;
     try {
       await work();
     } catch (error) {
-      if (error.status !== 401) timer = setTimeout(run, 1500);
-    } finally {
-      busy = false;
+      failed = error.status !== 401;
     }
-    if (again) ask();
+    busy = false;
+    const ended = performance.now();
+    rested = ended + Math.min(LONGEST_PAUSE, 3 * (ended - began));
+    if (failed) timer = setTimeout(run, LONGEST_PAUSE);
+    else if (again) ask();
   }
   function ask() {
-    timer ??= setTimeout(run, wait);
+    if (busy) again = true;
+    else timer ??= setTimeout(run, Math.max(wait, rested - performance.now()));
   }
   return ask;
 }

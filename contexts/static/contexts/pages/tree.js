@@ -47,15 +47,21 @@ const isOpen = (node) => twistOf(node)?.getAttribute("aria-expanded") === "true"
 
 async function more(button) {
   const place = button.closest(".more-nodes");
-  const key = place.closest(".nodes").dataset.of;
+  const list = place.closest(".nodes");
+  const address = addressOf(list.dataset.of);
   button.disabled = true;
   try {
-    const html = await text(`${addressOf(key)}?after=${encodeURIComponent(button.dataset.after)}`);
-    const found = [...parsed(html).querySelector(".nodes").children];
-    // What moved up since then is there already.
-    const fresh = found.filter((each) => !each.dataset.key || !nodeOf(each.dataset.key));
+    let { after } = button.dataset;
+    let fresh = [];
+    // What moved up since then is there already: a page may have nothing else.
+    while (after && !fresh.some((each) => each.dataset.key)) {
+      const html = await text(`${address}?after=${encodeURIComponent(after)}`);
+      const found = [...parsed(html).querySelector(".nodes").children];
+      fresh = found.filter((each) => !each.dataset.key || !nodeOf(each.dataset.key));
+      after = fresh.at(-1)?.querySelector("[data-after]")?.dataset.after;
+    }
     place.replaceWith(...fresh);
-    fresh[0]?.querySelector("a, button")?.focus();
+    (fresh[0] ?? list.lastElementChild)?.querySelector(".node-link, button.small")?.focus();
   } catch {
     button.disabled = false;
   }
@@ -107,13 +113,6 @@ tree.addEventListener("keydown", async (event) => {
   }
 });
 
-export function glow(node, kind = "glow") {
-  node.classList.remove("glow", "glow-below");
-  // The animation begins anew only when the browser saw it end.
-  void node.offsetWidth;
-  node.classList.add(kind);
-}
-
 function refill(node, fresh) {
   const row = node.querySelector(":scope > .node-row");
   const newRow = fresh.querySelector(":scope > .node-row");
@@ -128,33 +127,54 @@ function refill(node, fresh) {
 function raise(node) {
   const list = node.parentElement;
   if (list.firstElementChild === node) return;
-  const before = node.getBoundingClientRect().top;
   const held = node.contains(document.activeElement) ? document.activeElement : null;
   list.prepend(node);
   held?.focus({ preventScroll: true });
-  if (still.matches) return;
-  const way = before - node.getBoundingClientRect().top;
+}
+
+function glide(node, way) {
   node.animate([{ transform: `translateY(${way}px)` }, { transform: "none" }], {
     duration: 320,
     easing: "cubic-bezier(.2,.8,.2,1)",
   });
 }
 
-/* A context as it is now: in place, or new in a list that is open. */
-export function update(row) {
-  const fresh = parsed(row.html).querySelector(".node");
-  let node = nodeOf(row.key);
-  if (node) {
-    refill(node, fresh);
-    raise(node);
-  } else {
+/* Contexts as they are now: in place, or new in a list that is open; the last is the newest.
+   All are measured, then all moved, then all measured: with thousands in sight each change
+   between the two costs the browser a layout of everything. */
+export function update(rows) {
+  const known = rows.map((row) => nodeOf(row.key));
+  const before = known.map((node) => (still.matches ? 0 : (node?.getBoundingClientRect().top ?? 0)));
+  const shown = rows.map((row, place) => {
+    const fresh = parsed(row.html).querySelector(".node");
+    const node = known[place];
+    if (node) {
+      refill(node, fresh);
+      raise(node);
+      node.classList.remove("glow", "glow-below");
+      return node;
+    }
+    // Found by now when the one above it is as new as this one.
     const above = row.parent ? nodeOf(row.parent) : null;
     const list = above && listOf(above);
-    if (!list) return;
-    list.prepend(fresh);
-    node = fresh;
-  }
-  glow(node, row.own ? "glow" : "glow-below");
+    list?.prepend(fresh);
+    return list ? fresh : null;
+  });
+  // The animation begins anew only when the browser saw it end.
+  const ways = new Map();
+  shown.forEach((node, place) => {
+    const moved = node && known[place] && !still.matches;
+    if (node) ways.set(node, moved ? before[place] - node.getBoundingClientRect().top : 0);
+  });
+  shown.forEach((node, place) => {
+    if (!node) return;
+    node.classList.add(rows[place].own ? "glow" : "glow-below");
+    // What it lies below takes it along.
+    let above = node.parentElement.closest(".node");
+    while (above && !ways.has(above)) above = above.parentElement.closest(".node");
+    const way = ways.get(node) - (ways.get(above) ?? 0);
+    if (way && known[place]) glide(node, way);
+  });
 }
 
 export function remove(key) {
