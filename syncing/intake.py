@@ -21,6 +21,7 @@ from contexts.queries import present_delegation
 from contexts.services import ForeignChange
 from contexts.services.rows import redacted, refuse_too_large
 from contexts.services.standing import Tip
+from contexts.statements import insert
 from syncing import conflict_records, receipts
 from syncing.bases import Unready, base_of
 from syncing.conflicts import Merge
@@ -279,5 +280,5 @@ class Intake:
             revision=revision,
             conflict_id=conflict_id,
         )
-        receipt.save(force_insert=True)
+        insert([receipt])
         return receipts.told_by(receipt)

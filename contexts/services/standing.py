@@ -13,7 +13,7 @@ from contexts.levels import LEVELS, Key, Level
 from contexts.models import Change, Context, Delegation, Entry, GlobalContext, owned, versions
 from contexts.prepared import Prepared
 from contexts.services.foreign import ForeignChange
-from contexts.services.rows import Operation
+from contexts.services.rows import Operation, find_locked
 
 # A hub asks these for each change that is pushed, one at a time, and mostly there is none.
 _IS_LOGGED = Prepared(
@@ -93,11 +93,15 @@ class Standing:
         found: dict[Key, Context] = {}
         for level in LEVELS.values():
             ids = [context_id for name, context_id in keys if name == level.name]
+            if len(ids) == 1:
+                row = find_locked(level, self.organization_id, ids[0])
+                found |= {(level.name, ids[0]): row} if row is not None else {}
+                continue
             if not ids:
                 continue
             rows = level.rows(self.organization_id, context_id__in=ids)
-            for row in rows.order_by("pk").select_for_update(of=("self",), no_key=True):
-                found[level.name, row.context_id] = row
+            for each in rows.order_by("pk").select_for_update(of=("self",), no_key=True):
+                found[level.name, each.context_id] = each
         return found
 
     def _tips(self, keys: set[Key]) -> dict[Key, Tip]:
