@@ -51,7 +51,7 @@ class Agent:
     def _edit(self, value: str) -> None:
         level, context_id = self._pick()
         path = self.random.choice(PATHS)
-        if services.find_locked(level, ORGANIZATION, context_id) is None:
+        if not level.rows(ORGANIZATION, context_id=context_id).exists():
             self._create(level, context_id, value)
             return
 
