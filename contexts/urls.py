@@ -1,10 +1,12 @@
 """The addresses of the API, below `/api/v1/`."""
 
+from typing import Any
+
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
-from contexts.levels import BRANCH, GLOBAL, LEVELS, PROJECT, TASK, Level
+from contexts.levels import BRANCH, GLOBAL, PROJECT, TASK, Level
 from contexts.models import Delegation
 from contexts.views.about import ContextWithParts, TaskViews
 from contexts.views.asyncapi import AsyncApiView
@@ -20,14 +22,18 @@ VIEWS: dict[Level, type[ContextWithParts]] = {
 }
 
 document_the_rest()
-router = SimpleRouter()
-for level in LEVELS.values():
-    base = VIEWS[level]
-    views = type(f"{level.name.title()}Views", (base,), {"level": level})
-    router.register(f"contexts/{level.name}", documented(level, views), basename=level.name)
+
+
+def _addresses(level: Level) -> list[Any]:
+    views = type(f"{level.name.title()}Views", (VIEWS[level],), {"level": level})
+    router = SimpleRouter()
+    router.register("", documented(level, views), basename=level.name)
+    return list(router.urls)
+
 
 urlpatterns = [
-    path("", include(router.urls)),
+    # Below a prefix each, tasks first: Django tries one address after the other.
+    *(path(f"contexts/{each.name}/", include(_addresses(each))) for each in TASK.chain()),
     path("actions/", ActionsView.as_view(), name="actions"),
     path("hooks/claude-code/", HooksView.as_view(), name="hooks-claude-code"),
     path("changes/", FeedView.as_view(), name="changes"),
