@@ -9,6 +9,7 @@ from contexts.extraction.diffs import FileDiff
 from contexts.extraction.patches import tool_edit
 from contexts.extraction.patterns import Rules
 from contexts.extraction.pieces import Code
+from contexts.extraction.results import plain
 from contexts.extraction.summaries import Edited, summary_of
 from contexts.extraction.trees import language_of
 
@@ -40,6 +41,8 @@ def file_edit(data: Document, rules: Rules | None = None) -> Document:
             return _with_diff(*told, rules)
     text, cut = _limited(text, LONGEST_DIFF)
     files = diffs.parse(text)
+    if not files and "\x1b" in text:
+        files = diffs.parse(plain(text))
     for file in files:
         file.path = file.path or (paths[0] if paths else "unknown")
     content = data.get("content")
