@@ -86,7 +86,7 @@ def _described(
     rules: Rules | None,
     cut: Document,
 ) -> Document:
-    edits, used = _searched(files, paths, content, rules or patterns.shipped(), cut)
+    edits, used = _searched(files, paths, content, rules or patterns.in_use(), cut)
     modified = _modified(files, paths)
     described: Document = {
         "files_modified": modified[:MOST_FILES],
