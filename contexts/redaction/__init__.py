@@ -23,14 +23,15 @@ so its 99 % are a best case; in 37 MiB of other people's source code (a million 
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from contexts.redaction.blocks import without_keys
+from contexts.redaction.blocks import Stretch, lines_with, without_keys
 from contexts.redaction.options import NAMED_VALUE, OPENS, PLACES
 from contexts.redaction.patterns import (
     AUTHORIZATION,
+    AUTHORIZED,
     FLAG,
     HARMLESS_TOKEN,
     HOLDER,
@@ -66,7 +67,7 @@ HINT = re.compile(
                 *(needle for _, needles, _ in SHAPES for needle in needles),
                 *(needle for place in PLACES for needle in place.needles),
                 *LABELS,
-                *("bearer", "authorization", "://"),
+                *(*AUTHORIZED, "://"),
             )
         )
     )
@@ -74,6 +75,7 @@ HINT = re.compile(
 # Where an object under a secret's name keeps the secret itself.
 _VALUES = frozenset(("value", "plaintext", "plain_text"))
 _SHORTEST_NUMBER = 1_000
+_VALUE_GROUPS = ("bare", "quoted", "long")
 _COOKIE_NAME = re.compile(r"(?:.*[_-])?(?:set-)?cookies?", re.IGNORECASE)
 
 
@@ -173,14 +175,14 @@ def _redact_once(text: str) -> str:
     for kind, needles, pattern in SHAPES:
         if any(needle in lowered for needle in needles):
             text = pattern.sub(f"[redacted:{kind}]", text)
-    if "bearer" in lowered or "authorization" in lowered:
-        text = _replace(AUTHORIZATION, text, _authorization)
+    if any(word in lowered for word in AUTHORIZED):
+        text = _replace(AUTHORIZATION, text, _authorization, lines_with(text, AUTHORIZED))
     if "://" in text:
         text = _replace(URL, text, _url_password)
     if any(word in lowered for word in LABELS):
-        text = _replace(LABELLED, text, _labelled)
+        text = _replace(LABELLED, text, _labelled, lines_with(text, LABELS))
         if "--" in text:
-            text = _replace(FLAG, text, _labelled)
+            text = _replace(FLAG, text, _labelled, lines_with(text, LABELS))
         if "value" in lowered:
             text = _replace(NAMED_VALUE, text, _named_value)
     for place in PLACES:
@@ -194,20 +196,24 @@ _Verdict = tuple[str, str] | None
 _Judge = Callable[[re.Match[str]], _Verdict]
 
 
-def _replace(pattern: re.Pattern[str], text: str, judge: _Judge) -> str:
+def _replace(
+    pattern: re.Pattern[str], text: str, judge: _Judge, within: Sequence[Stretch] = ()
+) -> str:
     parts: list[str] = []
     done = position = 0
-    while match := pattern.search(text, position):
-        verdict = judge(match)
-        if verdict is None:
-            # Another label may stand inside what looked like this one's value.
-            values = (group for group in ("bare", "quoted", "long") if group in match.re.groupindex)
-            position = max(match.start() + 1, *map(match.start, values))
-            continue
-        kind, group = verdict
-        parts += (text[done : match.start(group)], f"[redacted:{kind}]")
-        rest = REST.match(text, match.end(group)) if pattern in (LABELLED, FLAG) else None
-        done = position = rest.end() if rest and group == "bare" else match.end(group)
+    for start, end in within or ((0, len(text)),):
+        position = max(position, start)
+        while match := pattern.search(text, position, end):
+            verdict = judge(match)
+            if verdict is None:
+                # Another label may stand inside what looked like this one's value.
+                values = (group for group in _VALUE_GROUPS if group in match.re.groupindex)
+                position = max(match.start() + 1, *map(match.start, values))
+                continue
+            kind, group = verdict
+            parts += (text[done : match.start(group)], f"[redacted:{kind}]")
+            rest = REST.match(text, match.end(group)) if pattern in (LABELLED, FLAG) else None
+            done = position = rest.end() if rest and group == "bare" else match.end(group)
     return "".join((*parts, text[done:])) if parts else text
 
 
