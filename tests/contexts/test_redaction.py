@@ -9,8 +9,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from contexts import redaction
 from contexts.redaction import redact
+from contexts.redaction.blocks import lines_with
 
 B64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQC7" + "x" * 12
 BEGIN, END = "-----BEGIN {}PRIVATE KEY-----", "-----END {}PRIVATE KEY-----"
@@ -569,14 +569,14 @@ PIECES = st.sampled_from(
 @settings(max_examples=400)
 def test_looking_at_the_lines_that_may_hold_one_finds_what_a_look_at_all_finds(text: str) -> None:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(redaction, "lines_with", lambda text, words: [(0, len(text))])
+        patched.setattr("contexts.redaction.lines_with", lambda text, words: [(0, len(text))])
         all_of_it = redact(text)
     assert redact(text) == all_of_it
 
 
 def test_lines_with_words_are_found_in_order_and_once() -> None:
     text = "a key\nnothing\nTOKEN and key\n\nlast token"
-    found = redaction.lines_with(text, ("key", "token"))
+    found = lines_with(text, ("key", "token"))
     assert [text[start:end] for start, end in found] == ["a key\n", "TOKEN and key\n", "last token"]
-    assert redaction.lines_with("\u0130 key\nb", ("key",)) == [(0, 7)]
-    assert redaction.lines_with("nothing", ("key",)) == []
+    assert lines_with("\u0130 key\nb", ("key",)) == [(0, 7)]
+    assert lines_with("nothing", ("key",)) == []

@@ -2,6 +2,7 @@
 
 import pytest
 
+from contexts.extraction import runners
 from tests.contexts.extraction.printed import counts, read, told
 
 VALUES = [
@@ -106,3 +107,46 @@ def test_a_rust_panic_is_told_to_its_last_line() -> None:
         'Error: "bad thing"',
         "line one\n\nline three",
     ]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected", "duration"),
+    [
+        ("jest-json.txt", (1, 1, 1, 1), None),
+        ("jest-json-both.txt", (1, 1, 1, 1), 0.672),
+        ("vitest-json.txt", (1, 2, 1, 1), None),
+    ],
+)
+def test_reports_in_json_alone_and_beside_words_count_once(
+    name: str, expected: tuple[int, ...], duration: float | None
+) -> None:
+    run = read(name)
+    assert counts(run) == expected
+    assert run.results()["duration"] == duration
+
+
+def test_a_report_in_json_tells_the_failures() -> None:
+    shop = "/home/dev/shop"
+    equality = "expect(received).toBe(expected) // Object.is equality"
+    assert told(read("jest-json.txt")) == [
+        ("sums \u203a adds", f"{shop}/a.test.js", f"Error: {equality}"),
+        (f"{shop}/b.test.js", f"{shop}/b.test.js", "Cannot find module './nope' from 'b.test.js'"),
+    ]
+    broken, soft, retried = told(read("vitest-json.txt"))
+    assert broken == (f"{shop}/my tests/broken.test.ts",) * 2 + ("no database",)
+    assert (soft[0], retried[0]) == ("soft", "retried")
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        '{"numTotalTestSuites":',
+        '{"numTotalTestSuites":1}',
+        '{"numFailedTestSuites":1,"numPassedTests":-1,"numFailedTests":"x","testResults":5}',
+        '{"numFailedTestSuites":1,"testResults":[5,{"status":"failed","assertionResults":[null]}]}',
+        '{"numTotalTestSuites":' + "[" * 100_000,
+    ],
+)
+def test_odd_reports_in_json_stop_nothing(report: str) -> None:
+    run = runners.read(f"words\n{report}")
+    assert run is None or counts(run)[0] is None
