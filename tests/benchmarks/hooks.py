@@ -19,7 +19,7 @@ from tests.benchmarks import load, servers
 from tests.benchmarks.load import Measured
 from tests.instances import Instance
 
-ROUNDS = 5
+ROUNDS = 3
 USUAL = 200
 ADDRESS = "/api/v1/hooks/claude-code/?project=p&branch=b"
 KIB = 1024
@@ -98,8 +98,10 @@ def _usual() -> Iterator[dict[str, Any]]:
 
 
 def _printed(size: int) -> dict[str, Any]:
-    line = "compiling module 17 of 4711 with token=not-a-secret and a few words more\n"
-    return _event("Bash", {"command": "make"}, {"stdout": (line * (size // len(line) + 1))[:size]})
+    lines = "compiling module 17 of 4711 with its options and a few words\n" * 19
+    block = f"{lines}warning: the token 'x' in module 17 is never used\n"
+    printed = block * (size // len(block) + 1)
+    return _event("Bash", {"command": "make"}, {"stdout": printed[:size]})
 
 
 def _event(tool: str, arguments: dict[str, Any], response: dict[str, Any]) -> dict[str, Any]:
