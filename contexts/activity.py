@@ -75,9 +75,19 @@ class _Activity:
     def add(self, extracted: Document, at: datetime) -> None:
         # Whatever another node or an archive may have put there, it is only looked at.
         changes = extracted.get("changes")
-        for change in changes if isinstance(changes, list) else []:
-            if isinstance(change, dict) and isinstance(change.get("path"), str):
-                self._add_file(change)
+        told = [
+            change
+            for change in (changes if isinstance(changes, list) else [])
+            if isinstance(change, dict) and isinstance(change.get("path"), str)
+        ]
+        # Of these nobody knows which lines, but that they were edited.
+        known = {change["path"] for change in told}
+        modified = extracted.get("files_modified")
+        for path in modified if isinstance(modified, list) else []:
+            if isinstance(path, str) and path not in known:
+                told.append({"path": path})
+        for change in told:
+            self._add_file(change)
         results, failures = extracted.get("test_results"), extracted.get("failures")
         # Of a run whose output told nothing, nothing can be said: the one before is the last.
         if self.tests is None and isinstance(results, dict) and _tells(results, failures):

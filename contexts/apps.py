@@ -1,4 +1,7 @@
 from django.apps import AppConfig
+from django.conf import settings
+
+from contexts.extraction import patterns
 
 
 class ContextsConfig(AppConfig):
@@ -6,3 +9,6 @@ class ContextsConfig(AppConfig):
 
     name = "contexts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        patterns.use(settings.CONTEXTSYS_PATTERNS)

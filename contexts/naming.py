@@ -5,8 +5,13 @@ import re
 
 
 def context_id_from(text: str, longest: int, fallback: str) -> str:
-    """A valid id that resembles `text` (a path, a branch name); `fallback` when nothing is left."""
-    cleaned = re.sub(r"[^A-Za-z0-9._:@-]+", "-", text).strip("-._:@")
+    """A valid id that resembles `text` (a path, a branch name); `fallback` when nothing is left.
+
+    Letters beyond ASCII cannot stand in an id: a digest keeps apart what differs in them alone.
+    """
+    cleaned = _cleaned(text)
+    if not text.isascii():
+        return f"{(cleaned or fallback)[: longest - 9]}-{_digest(text)}"
     return cleaned[:longest] or fallback
 
 
@@ -16,8 +21,15 @@ def branch_id_from(project_id: str, git_branch: str, longest: int, hashed: bool 
     `hashed` asks for the digest in any case: when the plain id is another project's.
     """
     text = f"{project_id}:{git_branch}"
-    branch_id = context_id_from(text, len(text), "main")
-    if len(branch_id) <= longest and not hashed:
+    branch_id = _cleaned(text) or "main"
+    if len(branch_id) <= longest and not hashed and text.isascii():
         return branch_id
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{branch_id[: longest - 9]}-{digest}"
+    return f"{branch_id[: longest - 9]}-{_digest(text)}"
+
+
+def _cleaned(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._:@-]+", "-", text).strip("-._:@")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]

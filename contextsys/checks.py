@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
+from contexts.extraction import patterns, trees
 from syncing.addresses import is_key, secure
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
@@ -28,6 +29,8 @@ def _mistakes() -> Iterator[CheckMessage]:
             f"CONTEXTSYS_HOME is {settings.CONTEXTSYS_HOME}, which is no folder to write in.",
             id="contextsys.E001",
         )
+    if settings.CONTEXTSYS_PATTERNS is not None:
+        yield from _pattern_mistakes(settings.CONTEXTSYS_PATTERNS)
     if settings.CONTEXTSYS_CLOUD_URL:
         yield from _hub_mistakes(settings.CONTEXTSYS_CLOUD_URL, settings.CONTEXTSYS_CLOUD_KEY)
     if settings.DEBUG and (outside := set(settings.ALLOWED_HOSTS) - LOOPBACK - TEST_HOSTS):
@@ -80,6 +83,21 @@ def _hub_mistakes(url: str, key: str) -> Iterator[CheckMessage]:
             "CONTEXTSYS_CLOUD_URL must be the address that the hub's own pages begin with: a host, "
             "at most a port and a path, and no user, password, query, fragment or /api/.",
             id="contextsys.E005",
+        )
+
+
+def _pattern_mistakes(path: Path) -> Iterator[CheckMessage]:
+    if mistake := patterns.mistake_in(path):
+        yield Error(
+            f"CONTEXTSYS_PATTERNS is {path}, which cannot be used: {mistake}",
+            hint="Mend or remove the file.",
+            id="contextsys.E007",
+        )
+    elif not trees.installed():
+        yield Warning(
+            f"CONTEXTSYS_PATTERNS is {path}, but nothing looks for patterns: ast-grep is missing.",
+            hint="pip install 'contextsys[patterns]'",
+            id="contextsys.W002",
         )
 
 

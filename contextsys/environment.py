@@ -56,6 +56,15 @@ def hosts(name: str, default: list[str]) -> list[str]:
     return names
 
 
+def file(name: str, default: Path) -> Path | None:
+    """A file that is named, or the default where there is one; whether it can be used is for a
+    system check."""
+    given: str = env.str(name, "")
+    if given:
+        return Path(given).resolve()
+    return default if default.exists() else None
+
+
 def url(name: str, schemes: tuple[str, ...]) -> str:
     """A URL with one of `schemes`, or "" when the variable is not set.
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shlex
 from typing import Any
 
 from contexts.documents import Document
@@ -25,7 +26,7 @@ def command(data: Document) -> Document:
     `output` may be split into `stdout` and `stderr`. A command that ran tests has `test_results`
     and `failures` too, one that used git `git`: a list of what it did.
     """
-    line = data["command"] if isinstance(data.get("command"), str) else ""
+    line = _line(data.get("command"))
     output = _output(data)
     exit_code = _whole(data.get("exit_code"))
     if match := _EXIT_CODE.match(output[:100]):
@@ -45,9 +46,10 @@ def command(data: Document) -> Document:
         "output_tail": tail(output),
         "kind": kind,
     }
-    for name in ("duration_ms", "cwd"):
-        if name in data and (value := _kept(data[name])) is not None:
-            extracted[name] = value
+    if (duration := _number(data.get("duration_ms"))) is not None:
+        extracted["duration_ms"] = duration
+    if isinstance(data.get("cwd"), str):
+        extracted["cwd"] = data["cwd"][:LONGEST_COMMAND]
     if run is not None:
         extracted |= {"test_results": run.results(), "failures": run.failure_documents()}
     if operations := operations_in(commands, output, exit_code, data.get("git_operation")):
@@ -84,15 +86,19 @@ def _run_of(commands: list[Command], kind: str, output: str) -> Run | None:
     return None
 
 
+def _line(given: Any) -> str:
+    """A command line; some agents give its words."""
+    if isinstance(given, list) and all(isinstance(word, str) for word in given):
+        return shlex.join(given)
+    return given if isinstance(given, str) else ""
+
+
 def _whole(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return None
-    return int(value) if value == int(value) and abs(value) < 2**32 else None
+    number = _number(value)
+    return int(number) if number is not None and number % 1 == 0 and abs(number) < 2**32 else None
 
 
-def _kept(value: Any) -> Any:
-    if isinstance(value, str):
-        return value[:LONGEST_COMMAND]
+def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return value

@@ -9,6 +9,7 @@ from contexts.extraction.diffs import FileDiff
 from contexts.extraction.patches import tool_edit
 from contexts.extraction.patterns import Rules
 from contexts.extraction.pieces import Code
+from contexts.extraction.results import plain
 from contexts.extraction.summaries import Edited, summary_of
 from contexts.extraction.trees import language_of
 
@@ -40,6 +41,8 @@ def file_edit(data: Document, rules: Rules | None = None) -> Document:
             return _with_diff(*told, rules)
     text, cut = _limited(text, LONGEST_DIFF)
     files = diffs.parse(text)
+    if not files and "\x1b" in text:
+        files = diffs.parse(plain(text))
     for file in files:
         file.path = file.path or (paths[0] if paths else "unknown")
     content = data.get("content")
@@ -83,7 +86,7 @@ def _described(
     rules: Rules | None,
     cut: Document,
 ) -> Document:
-    edits, used = _searched(files, paths, content, rules or patterns.shipped(), cut)
+    edits, used = _searched(files, paths, content, rules or patterns.in_use(), cut)
     modified = _modified(files, paths)
     described: Document = {
         "files_modified": modified[:MOST_FILES],

@@ -17,7 +17,10 @@ _PUSHED = re.compile(
     r"(\S{1,250}) -> (\S{1,250})",
     re.M,
 )
-_UP_TO_DATE = "Everything up-to-date"
+# How `git commit` says that there is none, whatever the line's exit code (`… || true`).
+_NOTHING = re.compile(
+    r"^(?:nothing (?:to commit|added to commit)|no changes added to commit)\b", re.M
+)
 _CREATE = {"checkout": ("-b", "-B", "--orphan"), "switch": ("-c", "-C", "--create", "--orphan")}
 _VALUED = frozenset(("-C", "-c", "--git-dir", "--work-tree", "--namespace"))
 _PUSH_VALUED = frozenset(("-o", "--push-option", "--repo", "--receive-pack"))
@@ -58,10 +61,20 @@ def _operation(command: Command) -> Document | None:
         return {"operation": "commit"}
     if verb == "push" and not {"--dry-run", "-n", "--help"} & set(rest):
         return {"operation": "push", **_pushed_to(rest)}
-    for option in _CREATE.get(verb, ()):
-        if option in rest and rest.index(option) + 1 < len(rest):
-            return {"operation": "branch", "branch": rest[rest.index(option) + 1]}
-    return None
+    branch = _created(rest, _CREATE.get(verb, ()))
+    return {"operation": "branch", "branch": branch} if branch else None
+
+
+def _created(words: list[str], options: tuple[str, ...]) -> str:
+    """The branch that one of the options names: `-b topic`, `-btopic`, `--create=topic`."""
+    for position, word in enumerate(words):
+        for option in options:
+            if word == option:
+                return words[position + 1] if position + 1 < len(words) else ""
+            joined = option + "=" if option.startswith("--") else option
+            if word.startswith(joined):
+                return word.removeprefix(joined)
+    return ""
 
 
 def _pushed_to(words: list[str]) -> Document:
@@ -80,10 +93,11 @@ def _pushed_to(words: list[str]) -> Document:
 
 
 def _happened(operation: Document, output: str, exit_code: int | None) -> bool:
+    if operation["operation"] == "commit":
+        committed = _COMMITTED.search(output) is not None
+        return committed or (exit_code in (0, None) and not _NOTHING.search(output))
     if exit_code in (0, None):
         return True
-    if operation["operation"] == "commit":
-        return _COMMITTED.search(output) is not None
     if operation["operation"] == "push":
         return _PUSHED.search(output) is not None
     return "Switched to a new branch" in output

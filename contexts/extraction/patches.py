@@ -43,7 +43,7 @@ def tool_edit(path: str, data: dict[str, Any]) -> tuple[FileDiff, str | None] | 
     if new is not None and (made or old is not None):
         file.hunks = between("" if made else old or "", new)
         return file, new
-    file.hunks = [hunk for each in _replaced(edits) for hunk in between(*each[:2])]
+    file.hunks = [hunk for each in _replaced(edits) for hunk in between(*_as_lines(*each[:2]))]
     # Where in the file these stand is not known.
     for hunk in file.hunks:
         hunk.old_start = hunk.new_start = 0
@@ -64,6 +64,13 @@ def _replaced(edits: Any) -> list[tuple[str, str, bool]]:
         and isinstance(edit.get("old_string"), str)
         and isinstance(edit.get("new_string"), str)
     ]
+
+
+def _as_lines(old: str, new: str) -> tuple[str, str]:
+    """Two pieces of a file whose last lines go on, or end, alike: as whole lines."""
+    if old and new and not old.endswith("\n") and not new.endswith("\n"):
+        return old + "\n", new + "\n"
+    return old, new
 
 
 def _edited(text: str, edits: Any) -> str | None:

@@ -87,11 +87,23 @@ _ASKING = frozenset(("--version", "-V", "--help", "-h", "--collect-only", "--co"
 _PIP = re.compile(r"pip[\d.]*")
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*|py")
 _TEST_FILE = re.compile(r"(?:.*[/\\])?(?:test_[^/\\]*|[^/\\]*_test|tests|runtests)\.py")
+_TEST_PROGRAM = re.compile(
+    r"(?:run[-_]?)?(?:all[-_]?|unit[-_]?)?tests?(?:\.(?:sh|bash|ps1|bat|cmd))"
+)
 _TEST_SCRIPT = re.compile(r"(?:test|tests|spec|e2e|unit|integration)(?:[:._-].*)?|.*[:._-]tests?")
 _BUILD_SCRIPT = re.compile(r"(?:build|compile|bundle)(?:[:._-].*)?")
 _RUN = frozenset(("npm", "pnpm", "yarn", "bun", "deno"))
 # Options of these that stand before the word that counts and take a value.
-_VALUED = frozenset(("-C", "-c", "-f", "-p", "--prefix", "--manifest-path", "--dir", "--cwd", "-j"))
+_VALUED = _words(
+    "-C -c -f -p -F -j --prefix --manifest-path --dir --cwd --filter --workspace --project-dir -x"
+)
+# Of Gradle and Maven: `testDebugUnitTest`, `connectedAndroidTest`; `assembleRelease`.
+_TEST_GOAL = re.compile(r"(?:test|check)(?:[A-Z]\w*)?|[a-z]\w*Test")
+_BUILD_GOAL = re.compile(r"(?:assemble|build|bundle|compile|jar|war|publish)(?:[A-Z]\w*)?")
+_GRADLE = frozenset(("gradle", "gradlew"))
+_UNTESTED = re.compile(r"-D(?:skipTests|maven\.test\.skip)(?:=true)?")
+# Package managers that run a package's program by its bare name.
+_LAUNCHERS = frozenset(("yarn", "pnpm", "bun"))
 
 # Runner whose output a command prints, by the program or `program word`.
 _SPEAKS = {
@@ -107,6 +119,7 @@ _SPEAKS = {
     "cargo test": "cargo",
     "cargo t": "cargo",
 }
+_TESTERS, _BUILDERS = _words(_ALWAYS["test"]), _words(_ALWAYS["build"])
 # Programs that show what others wrote: test results in their output are not theirs.
 _READERS = _words(
     "cat tail head less more grep egrep rg ag sed awk find ls echo printf diff git gh curl wget jq"
@@ -122,7 +135,7 @@ def kind_of(command: Command) -> str:
     """The kind of one simple command."""
     if any(word in _ASKING for word in command.arguments):
         return "vcs" if command.program in _ALWAYS["vcs"].split() else "other"
-    name, arguments = _script_first(command)
+    name, arguments = _launched(command)
     word = _first_word(arguments)
     if name in _RUN and word in ("run", "run-script", "task", "x"):
         script = _first_word(arguments[arguments.index(word) + 1 :])
@@ -133,15 +146,18 @@ def kind_of(command: Command) -> str:
         return "test"
     if name == "yarn" and not word:
         return "install"
-    words = [each for each in arguments if not each.startswith("-")]
+    words = _goals(name, arguments) if name in _GOALS else [word]
+    if name in _GRADLE or name in ("mvn", "mvnw"):
+        if any(_TEST_GOAL.fullmatch(each) for each in words):
+            return "test"
+        if any(_BUILD_GOAL.fullmatch(each) for each in words):
+            return "build"
     for kind, names in _BY_WORD.get("pip" if _PIP.fullmatch(name) else name, {}).items():
-        # Of make, Maven and Gradle every word is a goal; of the others the first is what counts.
-        goals = words if name in _GOALS else [word]
-        if any(goal.split(":")[-1] in names.split() for goal in goals if goal):
+        if any(each in names.split() for each in words):
             return kind
     if name == "node" and "--test" in arguments:
         return "test"
-    if _TEST_FILE.fullmatch(name):
+    if _TEST_FILE.fullmatch(name) or _TEST_PROGRAM.fullmatch(name):
         return "test"
     return next((kind for kind, names in _ALWAYS.items() if name in names.split()), "other")
 
@@ -151,7 +167,7 @@ _GOALS = frozenset(("make", "gmake", "mvn", "mvnw", "gradle", "gradlew", "just",
 
 def runner_of(command: Command) -> str | None:
     """The runner (of `runners.RUNNERS`) whose output a command prints, when it is known."""
-    name, arguments = _script_first(command)
+    name, arguments = _launched(command)
     word = _first_word(arguments)
     return _SPEAKS.get(name) or _SPEAKS.get(f"{name} {word}")
 
@@ -172,8 +188,29 @@ def chosen(commands: list[Command]) -> Command | None:
     return told[0] if told else None
 
 
-def _script_first(command: Command) -> tuple[str, tuple[str, ...]]:
-    """`python manage.py test` as `manage.py test`; others as they are."""
+def _goals(name: str, arguments: tuple[str, ...]) -> list[str]:
+    """The goals of make, Maven and Gradle, where every word is one, without their modules.
+
+    What is left out (`gradle build -x test`, `mvn -DskipTests verify`) is none.
+    """
+    excluded = {arguments[at + 1] for at, word in enumerate(arguments[:-1]) if word == "-x"}
+    goals = [word for word in arguments if not word.startswith("-") and word not in excluded]
+    found = [goal.split(":")[-1] for goal in goals]
+    if any(_UNTESTED.fullmatch(word) for word in arguments):
+        return ["package" if goal in ("test", "verify") else goal for goal in found]
+    return found
+
+
+def _launched(command: Command) -> tuple[str, tuple[str, ...]]:
+    """`python manage.py test` as `manage.py test`, `yarn jest` as `jest`; others as they are."""
+    words = command.arguments
+    if command.program == "yarn" and _first_word(words) == "workspace":
+        words = words[words.index("workspace") + 2 :]
+    if command.program == "npm" and words[:1] == ("-w",):
+        words = words[2:]
+    word = _first_word(words)
+    if command.program in _LAUNCHERS and (word in _TESTERS or word in _BUILDERS):
+        return word, words[words.index(word) + 1 :]
     if _PYTHON.fullmatch(command.program):
         for position, word in enumerate(command.arguments):
             if word.endswith(".py"):
@@ -181,7 +218,7 @@ def _script_first(command: Command) -> tuple[str, tuple[str, ...]]:
                 return name, command.arguments[position + 1 :]
             if not word.startswith("-"):
                 break
-    return command.program, command.arguments
+    return command.program, words
 
 
 def _first_word(arguments: tuple[str, ...]) -> str:

@@ -13,14 +13,14 @@ LONGEST_TEXT = 2**20
 _PATHS = ("file", "path", "file_path", "filename", "filePath")
 _QUERIES = ("query", "pattern", "url", "search")
 # `path:12:text`, `path-12-text`, `path:3` as grep and ripgrep print them.
-_LINE = re.compile(r"([^\s:][^:\n]{0,400}?)(?::(\d{1,9})(?::|$)|-(\d{1,9})-)")
+_LINE = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:][^:\n]{0,400}?)(?::(\d{1,9})(?::|$)|-(\d{1,9})-)")
 
 
 def search(data: Document) -> Document:
     """`query`, `count` and `files` (the first 100) of an action's data, and its `tool`.
 
-    `results` may be a list of texts or objects, a number, or what a tool printed. `count` is the
-    number of results, of files where there are none; null when nothing tells.
+    `results` may be a list of texts or objects, lists by file, a number, or what a tool printed.
+    `count` is the number of results, of files where there are none; null when nothing tells.
     """
     query = next((data[name] for name in _QUERIES if isinstance(data.get(name), str)), "")
     found, count = _files(data.get("files"))
@@ -29,7 +29,7 @@ def search(data: Document) -> Document:
         found.setdefault(path)
     if _is_count(data.get("count")):
         count = int(data["count"])
-    elif results is not None:
+    elif results or (results is not None and not count):
         count = results
     extracted: Document = {
         "query": shortened(query, LONGEST_QUERY),
@@ -66,6 +66,11 @@ def _results(value: Any) -> tuple[list[str], int | None]:
     """The files that results name, and how many results there are."""
     if _is_count(value):
         return [], int(value)
+    if isinstance(value, dict):
+        # By file: what was found in it, or how much.
+        counts = [len(each) if isinstance(each, list) else each for each in value.values()]
+        told = all(map(_is_count, counts)) and all(map(_is_path, value))
+        return (list(value), int(sum(counts))) if told else ([], None)
     if isinstance(value, str):
         value = [line for line in value[:LONGEST_TEXT].splitlines() if line.strip()]
     if not isinstance(value, list):

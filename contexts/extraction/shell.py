@@ -38,6 +38,7 @@ _WRAPPERS: dict[str, frozenset[str]] = {
     "bunx": frozenset(),
     "pnpx": frozenset(),
     "uvx": frozenset(("--from", "--with", "--python", "-p")),
+    "xargs": frozenset(("-n", "-P", "-I", "-L", "-d", "-a", "-E", "-s")),
 }
 # Two words that wrap: `uv run pytest`.
 _RUNNERS: dict[str, frozenset[str]] = {
@@ -59,6 +60,10 @@ _RUNNERS: dict[str, frozenset[str]] = {
     "mise exec": frozenset(),
     "coverage run": frozenset(("--source", "--omit", "--include", "--rcfile")),
 }
+# `jest@29`, `ruff==0.9`: what is run of a package whose version is named.
+_VERSION = re.compile(r"(?<=\w)(?:@|==)[\w.^~*+-]+")
+# A path of Windows, whose separators a shell's rules would take for escapes.
+_WINDOWS_PATH = re.compile(r"(?<!\S)(?:[A-Za-z]:|\.{1,2}|[\w.-]+)(?:\\[\w.-]+)+(?=\s|$)")
 _SHELLS = frozenset(("bash", "sh", "zsh", "dash", "ksh", "fish"))
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*|py")
 _TIMEOUT = re.compile(r"\d+(?:\.\d+)?[smhd]?")
@@ -104,6 +109,8 @@ def _simple(line: str) -> Iterator[list[str]]:
 
 def _words(line: str) -> list[str]:
     line = _DUPLICATION.sub(" ", line)
+    if "\\" in line:
+        line = _WINDOWS_PATH.sub(lambda match: match[0].replace("\\", "/"), line)
     lexer = shlex.shlex(line, posix=True, punctuation_chars=_OPERATORS)
     lexer.whitespace = " \t\r"
     lexer.whitespace_split = True
@@ -142,7 +149,7 @@ def _unwrapped(words: list[str], depth: int) -> list[Command]:
         rest = _behind(name, words[1:])
         if rest is None:
             break
-        words = rest
+        words = [_VERSION.sub("", rest[0]), *rest[1:]]
     else:
         return []
     if name in _SHELLS and depth < DEEPEST:

@@ -11,7 +11,17 @@ from contexts.extraction.results import MAX_COUNT, MOST_FAILURES, Failure, Run
 _NUMBERS = ("passed", "failed", "errors", "skipped", "coverage", "duration")
 _NAMES = ("name", "test", "test_name", "nodeid", "node_id", "title", "id")
 _FILES = ("file", "path", "file_path", "filename")
-_MESSAGES = ("message", "error", "reason", "details", "traceback", "output")
+_MESSAGES = (
+    "message",
+    "error",
+    "reason",
+    "details",
+    "traceback",
+    "longrepr",
+    "text",
+    "stack",
+    "output",
+)
 _TEST_NAME = re.compile(r"\b(?:test_\w{1,200}|Test\w{1,200})\b")
 _PERCENT = re.compile(r"\s*(\d{1,3}(?:\.\d{1,6})?)\s*%\s*")
 

@@ -12,6 +12,7 @@ from contexts.documents import Document
 OTHER = "tool"
 _EXIT_CODE = re.compile(r"\A(?:Error: )?Exit code (-?\d{1,10})(?:\n|\Z)")
 _NOTHING_FOUND = re.compile(r"(?:No (?:files|matches) found|Found \d+ (?:files?|matches|lines)).*")
+_CREATED = "File created successfully"
 _EDITS = frozenset(("Edit", "MultiEdit", "Write", "NotebookEdit"))
 _SEARCHES = {"Grep": "pattern", "Glob": "pattern", "WebSearch": "query", "WebFetch": "url"}
 
@@ -101,7 +102,9 @@ def _edit(tool: str, given: Document, response: Any) -> Document | None:
         data["structured_patch"] = patch
     if tool == "Write":
         data["content"] = given.get("content")
-        data["status"] = "added" if answer.get("type") == "create" else "modified"
+        # A text is all that some tell of their answer.
+        created = answer.get("type") == "create" or text_of(response).startswith(_CREATED)
+        data["status"] = "added" if created else "modified"
     elif tool == "NotebookEdit":
         data["content"] = given.get("new_source")
         data["status"] = "modified"

@@ -23,38 +23,32 @@ so its 99 % are a best case; in 37 MiB of other people's source code (a million 
 
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from contexts.redaction.blocks import without_keys
-from contexts.redaction.options import NAMED_VALUE, OPENS, PLACES
+from contexts.redaction.blocks import Stretch, lines_with, without_keys
+from contexts.redaction.options import NAMED_VALUE, PLACES
 from contexts.redaction.patterns import (
     AUTHORIZATION,
+    AUTHORIZED,
     FLAG,
     HARMLESS_TOKEN,
-    HOLDER,
-    KINDS,
     LABELLED,
     LABELS,
-    LITERAL,
-    LONGEST_COUNT,
     MARKER,
     NAME_AT_END,
-    NO_DIGITS,
-    NUMBER,
-    OPERATOR,
-    PATH,
-    PATH_BEFORE,
-    PLACEHOLDER,
-    PROSE,
-    REFERENCE,
     REST,
-    SCHEME,
     SHAPES,
-    SPACE,
     URL,
-    WORD,
+)
+from contexts.redaction.verdicts import (
+    Verdict,
+    authorization,
+    is_harmless,
+    labelled,
+    named_value,
+    url_password,
 )
 
 # For short texts one search is quicker than asking for each needle.
@@ -66,7 +60,7 @@ HINT = re.compile(
                 *(needle for _, needles, _ in SHAPES for needle in needles),
                 *(needle for place in PLACES for needle in place.needles),
                 *LABELS,
-                *("bearer", "authorization", "://"),
+                *(*AUTHORIZED, "://"),
             )
         )
     )
@@ -74,6 +68,7 @@ HINT = re.compile(
 # Where an object under a secret's name keeps the secret itself.
 _VALUES = frozenset(("value", "plaintext", "plain_text"))
 _SHORTEST_NUMBER = 1_000
+_VALUE_GROUPS = ("bare", "quoted", "long")
 _COOKIE_NAME = re.compile(r"(?:.*[_-])?(?:set-)?cookies?", re.IGNORECASE)
 
 
@@ -130,7 +125,7 @@ def _redact_entry(key: Any, value: Any) -> Any:
         return redacted
     if kind is None and _COOKIE_NAME.fullmatch(str(key)[-16:]) and "=" in redacted:
         return redacted if MARKER.fullmatch(redacted.partition("=")[2]) else "[redacted:cookie]"
-    if kind is None or MARKER.fullmatch(redacted) or _harmless(kind, str(key), redacted):
+    if kind is None or MARKER.fullmatch(redacted) or is_harmless(kind, str(key), redacted):
         return redacted
     return f"[redacted:{kind}]"
 
@@ -173,126 +168,41 @@ def _redact_once(text: str) -> str:
     for kind, needles, pattern in SHAPES:
         if any(needle in lowered for needle in needles):
             text = pattern.sub(f"[redacted:{kind}]", text)
-    if "bearer" in lowered or "authorization" in lowered:
-        text = _replace(AUTHORIZATION, text, _authorization)
+    if any(word in lowered for word in AUTHORIZED):
+        text = _replace(AUTHORIZATION, text, authorization, lines_with(text, AUTHORIZED))
     if "://" in text:
-        text = _replace(URL, text, _url_password)
+        text = _replace(URL, text, url_password)
     if any(word in lowered for word in LABELS):
-        text = _replace(LABELLED, text, _labelled)
+        text = _replace(LABELLED, text, labelled, lines_with(text, LABELS))
         if "--" in text:
-            text = _replace(FLAG, text, _labelled)
+            text = _replace(FLAG, text, labelled, lines_with(text, LABELS))
         if "value" in lowered:
-            text = _replace(NAMED_VALUE, text, _named_value)
+            text = _replace(NAMED_VALUE, text, named_value)
     for place in PLACES:
         if any(needle in lowered for needle in place.needles):
             text = _replace(place.pattern, text, place.verdict)
     return text
 
 
-# The KIND and the group that holds the secret; None when the match is harmless.
-_Verdict = tuple[str, str] | None
-_Judge = Callable[[re.Match[str]], _Verdict]
+_Judge = Callable[[re.Match[str]], Verdict]
 
 
-def _replace(pattern: re.Pattern[str], text: str, judge: _Judge) -> str:
+def _replace(
+    pattern: re.Pattern[str], text: str, judge: _Judge, within: Sequence[Stretch] = ()
+) -> str:
     parts: list[str] = []
     done = position = 0
-    while match := pattern.search(text, position):
-        verdict = judge(match)
-        if verdict is None:
-            # Another label may stand inside what looked like this one's value.
-            values = (group for group in ("bare", "quoted", "long") if group in match.re.groupindex)
-            position = max(match.start() + 1, *map(match.start, values))
-            continue
-        kind, group = verdict
-        parts += (text[done : match.start(group)], f"[redacted:{kind}]")
-        rest = REST.match(text, match.end(group)) if pattern in (LABELLED, FLAG) else None
-        done = position = rest.end() if rest and group == "bare" else match.end(group)
+    for start, end in within or ((0, len(text)),):
+        position = max(position, start)
+        while match := pattern.search(text, position, end):
+            verdict = judge(match)
+            if verdict is None:
+                # Another label may stand inside what looked like this one's value.
+                values = (group for group in _VALUE_GROUPS if group in match.re.groupindex)
+                position = max(match.start() + 1, *map(match.start, values))
+                continue
+            kind, group = verdict
+            parts += (text[done : match.start(group)], f"[redacted:{kind}]")
+            rest = REST.match(text, match.end(group)) if pattern in (LABELLED, FLAG) else None
+            done = position = rest.end() if rest and group == "bare" else match.end(group)
     return "".join((*parts, text[done:])) if parts else text
-
-
-def _authorization(match: re.Match[str]) -> _Verdict:
-    if match["long"]:
-        return "authorization", "long"
-    value = match["bare"].rstrip(".")
-    named = re.fullmatch(r"[a-z_-]{0,20}(?:key|token|jwt|credential)s?", value, re.IGNORECASE)
-    prose = value.islower() and value.isalpha() and PROSE.match(match.string, match.end())
-    return None if named or prose or _is_placeholder(value) else ("authorization", "bare")
-
-
-def _url_password(match: re.Match[str]) -> _Verdict:
-    value = match["bare"]
-    harmless = PLACEHOLDER.fullmatch(value) or MARKER.fullmatch(value)
-    return None if harmless else ("password", "bare")
-
-
-def _labelled(match: re.Match[str]) -> _Verdict:
-    kind = next(name for name in KINDS if match[name])
-    before = match.string[max(0, match.start(kind) - 24) : match.start(kind)]
-    if kind == "token" and HARMLESS_TOKEN.search(before):
-        return None
-    if match["quote"]:
-        value = match["quoted"]
-        harmless = not value.strip() or _harmless(kind, match[kind], value)
-        # What a parser calls a token: `token == "not"`, `token = "&"`, `token = "not in"`.
-        if kind == "token" and not harmless:
-            compared = "==" in match["by"] and value.isalpha()
-            harmless = bool(compared or SPACE.search(value) or not WORD.search(value))
-        return None if harmless else (kind, "quoted")
-    return None if _harmless_bare(match, kind, before) else (kind, "bare")
-
-
-def _named_value(match: re.Match[str]) -> _Verdict:
-    kind = next(name for name in KINDS if match[name])
-    if match["bare"].startswith(OPENS):
-        return None
-    if kind == "token" and HARMLESS_TOKEN.search(match.string[: match.start(kind)][-24:]):
-        return None
-    return None if _harmless(kind, match[kind], match["bare"]) else (kind, "bare")
-
-
-def _is_placeholder(value: str) -> bool:
-    # An unquoted value may end inside the brackets: `${{ secrets.KEY }}`.
-    return value.startswith(("${", "{", "<", "[")) or PLACEHOLDER.fullmatch(value) is not None
-
-
-def _harmless(kind: str, name: str, value: str) -> bool:
-    """Whether a value under a secret's name stands for one without being one."""
-    if kind == "authorization":
-        value = SCHEME.sub("", value)
-    # A key is often named by its file; PWD is the working directory.
-    by_path = kind in ("private_key", "credentials") or name.lower().endswith("pwd")
-    if by_path and PATH.fullmatch(value):
-        return True
-    # `fetch(url, {credentials: "include"})`
-    if kind == "credentials" and not any(map(str.isdigit, value)):
-        return True
-    return bool(PLACEHOLDER.fullmatch(value) or MARKER.fullmatch(value))
-
-
-def _harmless_bare(match: re.Match[str], kind: str, before: str) -> bool:
-    """Whether an unquoted value is code, a type or prose, not a secret."""
-    value, by, label = match["bare"].rstrip("."), match["by"], match[kind].lower()
-    after = match.string[match.end() : match.end() + 16]
-    if not value or "==" in by or LITERAL.fullmatch(value) or _is_placeholder(value):
-        return True
-    if _harmless(kind, label, value) or (value in ("$", "%") and after[:1] in ("{", "(")):
-        return True
-    if after[:1] in ("(", "[") and not after.startswith("[redacted:"):
-        return re.fullmatch(r"[A-Za-z_][\w.]*", value) is not None
-    if REFERENCE.fullmatch(value) and (HOLDER.match(value) or NAME_AT_END.search(value)):
-        return True
-    if value.lower() == label or (value.isidentifier() and value.lower().endswith("_" + label)):
-        return True
-    # An identifier in an expression, or where data would have quotes: `{"token": given}`.
-    expression = match["closed"] or (by.endswith("= ") and OPERATOR.match(after))
-    if expression and value.isidentifier() and not re.search(r"\d", value):
-        return True
-    plain = value.isalpha() and value.isascii()
-    if by.strip() == ":" and (PATH_BEFORE.search(before) or (plain and PROSE.match(after))):
-        return True
-    if kind == "password" or (by == "=" and not NUMBER.fullmatch(value)):
-        return False
-    if NUMBER.fullmatch(value):
-        return len(value) <= LONGEST_COUNT
-    return len(value) < 20 and NO_DIGITS.fullmatch(value) is not None

@@ -113,6 +113,9 @@ SHAPES = [
     )
 ]
 
+# A word that must be in the text for the patterns below. No match of LABELLED, FLAG and
+# AUTHORIZATION, nor what they look at around it, goes beyond its line: `lines_with` relies on that.
+AUTHORIZED = ("bearer", "authorization")
 LABELS = ("pass", "pwd", "secret", "key", "token", "credential")
 
 BARE = r"""(?:[^\s"'`,;&|<>(){}\[\]\\]|\\(?![nrt"'\\]))"""

@@ -22,6 +22,7 @@ from contexts.transcripts.sessions import ENDED, Session
 
 BATCH = 300
 MOST_OPEN = 5_000
+MOST_EARLY = 100
 LONGEST_AGENT = 150
 # Lines that hold no tool calls; types that are not listed are reported, should they ever do.
 QUIET_TYPES = frozenset(
@@ -52,8 +53,8 @@ class Summary:
 class Import:
     """Reads transcript files into an organization; safe to repeat, and to go on with longer files.
 
-    A call's result is kept when it stands in the same file, behind the call. Entries never
-    change, so a call that was imported before its result was written stays without it.
+    A call's result is kept when it stands in the same file, behind the call or not far before it.
+    Entries never change, so a call that was imported before its result was written stays without.
     """
 
     def __init__(self, organization_id: str, project_id: str, branch_id: str, agent: str) -> None:
@@ -136,6 +137,7 @@ class _Reading:
         self.session_id = path.stem
         self.touched: dict[str, Session] = {}
         self.open: dict[tuple[str, str], Call] = {}
+        self.early: dict[tuple[str, str], tuple[Line, Line]] = {}
         self.waiting = 0
 
     def take(self, line: Line) -> None:
@@ -167,13 +169,20 @@ class _Reading:
             agent_id=text_of(line, "agentId")[:100],
             is_sidechain=line.get("isSidechain") is True,
         )
-        self.open.setdefault((call.session_id, call.tool_use_id), call)
+        key = (call.session_id, call.tool_use_id)
+        self.open.setdefault(key, call)
+        if key in self.early:
+            self._finish(session, *self.early.pop(key))
         if len(self.open) > MOST_OPEN:
             self._add(self.open.pop(next(iter(self.open))))
 
     def _finish(self, session: Session, block: Line, line: Line) -> None:
-        call = self.open.pop((session.session_id, text_of(block, "tool_use_id")[:200]), None)
+        key = (session.session_id, text_of(block, "tool_use_id")[:200])
+        call = self.open.pop(key, None)
         if call is None:
+            self.early[key] = block, line
+            if len(self.early) > MOST_EARLY:
+                del self.early[next(iter(self.early))]
             return
         result = line.get("toolUseResult")
         only = sum(each.get("type") == "tool_result" for each in lines.blocks_of(line)) == 1

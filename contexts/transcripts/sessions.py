@@ -42,6 +42,7 @@ class Session:
     started: datetime | None = None
     ended: datetime | None = None
     drafts: list[Draft] = field(default_factory=list)
+    _said: datetime | None = None
 
     @property
     def task_id(self) -> str:
@@ -65,7 +66,10 @@ class Session:
             model = text_of(message, "model")[:LONGEST_TEXT]
             self.model = "" if model.startswith("<") else model
         if line["type"] == "assistant" and line.get("isSidechain") is not True:
-            self.last_words = _words(line) or self.last_words
+            words = _words(line)
+            # Lines need not be in order.
+            if words and (at is None or self._said is None or at >= self._said):
+                self.last_words, self._said = words, at or self._said
         if line["type"] == "user" and not self.title:
             self.title = _prompt(line)
         return at or self.ended or timezone.now()

@@ -90,6 +90,17 @@ def test_a_task_is_told_from_its_entries(task: Caller, owner_client: APIClient) 
     assert shown["searches"] == [{"query": "retry", "count": 1, "at": sought["created_at"]}]
 
 
+def test_a_file_whose_lines_nobody_told_was_edited_all_the_same(
+    task: Caller, owner_client: APIClient
+) -> None:
+    act(owner_client, "file_edit", file_paths=["a.py", "/srv/shop/b.py"], changes=diff("b.py", 1))
+    act(owner_client, "file_edit", file_paths=["a.py"], content="x = 1\n")
+    assert owner_client.get(ADDRESS).json()["files"] == [
+        {"path": "a.py", "added": 0, "removed": 0, "edits": 2},
+        {"path": "b.py", "added": 1, "removed": 1, "edits": 1},
+    ]
+
+
 def test_it_is_current_after_every_entry_and_has_an_etag(
     task: Caller, owner_client: APIClient
 ) -> None:

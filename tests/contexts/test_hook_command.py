@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 
+from contexts import naming
 from contexts.hook import __main__ as command
 from contexts.hook import places, spool
 from contexts.hook.server import Away
 from contexts.hook.server import Server as Contextsys
 from contexts.hook.spool import Spool
+from contexts.identifiers import is_context_id
 from tests.instances import ROOT, Instance
 
 KEY = "ctx_test"
@@ -275,6 +277,17 @@ def test_a_folder_without_git_is_its_own_project(tmp_path: Path) -> None:
     (tmp_path / "my shop").mkdir()
     assert places.place_of(str(tmp_path / "my shop")) == ("my-shop", "")
     assert places.place_of("/") == ("unknown", "")
+
+
+def test_names_that_differ_only_beyond_ascii_are_not_one_project_or_branch() -> None:
+    names = ("日本", "中国", "café", "cafe", "caf\udce9")
+    projects = [naming.context_id_from(name, 36, "unknown") for name in names]
+    branches = [naming.branch_id_from("shop", f"feature/{name}", 36) for name in names]
+    for ids in (projects, branches):
+        assert len(set(ids)) == len(names)
+        assert all(is_context_id(each, 36) for each in ids)
+    assert (projects[3], branches[3]) == ("cafe", "shop:feature-cafe")
+    assert (projects[2][:4], branches[2][:17]) == ("caf-", "shop:feature-caf-")
 
 
 def test_a_real_server_answers_a_start_and_makes_the_contexts(

@@ -1,5 +1,8 @@
 """The system checks: mistakes of operation, each naming its variable."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -8,7 +11,9 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
+from contexts.extraction import trees
 from contextsys.checks import check_configuration
+from tests.instances import ROOT
 
 SQLITE = "django.db.backends.sqlite3"
 POSTGRESQL = "django.db.backends.postgresql"
@@ -64,6 +69,42 @@ def test_a_home_that_is_no_folder_is_an_error(tmp_path: Path) -> None:
     file.touch()
     for home in (file, file / "below"):
         assert "CONTEXTSYS_HOME" in found(CONTEXTSYS_HOME=home)["contextsys.E001"]
+
+
+def test_a_users_pattern_rules_are_read_before_anything_starts(tmp_path: Path) -> None:
+    rules = tmp_path / "patterns.toml"
+    mistake = found(CONTEXTSYS_PATTERNS=rules)["contextsys.E007"]
+    assert f"CONTEXTSYS_PATTERNS is {rules}" in mistake
+    assert "No such file" in mistake
+    rules.write_text("[[rule]]\nid = 3\n")
+    assert "patterns.toml: rule 3" in found(CONTEXTSYS_PATTERNS=rules)["contextsys.E007"]
+    rules.write_text(
+        '[[rule]]\nid = "a"\nname = "a"\nmeans = "a"\nlanguage = "go"\n'
+        'rule = { kind = "go_statement" }\n'
+    )
+    assert found(CONTEXTSYS_PATTERNS=rules) == {}
+    with patch.object(trees, "SgRoot", None):
+        assert "ast-grep is missing" in found(CONTEXTSYS_PATTERNS=rules)["contextsys.W002"]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_the_file_of_rules_is_in_the_home_or_named(tmp_path: Path, named: bool) -> None:
+    home, rules = tmp_path / "home", tmp_path / "own.toml"
+    home.mkdir()
+    (rules if named else home / "patterns.toml").write_text("[[rule]]\n")
+    given = {"CONTEXTSYS_HOME": str(home), **({"CONTEXTSYS_PATTERNS": str(rules)} if named else {})}
+    ended = subprocess.run(
+        [sys.executable, "manage.py", "serve", "--port", "0"],
+        cwd=ROOT,
+        env={**os.environ, **given},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert f"{'own' if named else 'patterns'}.toml: rule None: `id`" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (home / "credentials.json").exists()
 
 
 def test_what_is_right_is_not_complained_about() -> None:

@@ -13,6 +13,7 @@ The rules are data: `rules/*.toml`, and files of the same form that a user adds:
     not_found = ["class A: ..."]
 """
 
+import logging
 import tomllib
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
@@ -22,6 +23,12 @@ from typing import Any
 
 from contexts.extraction import trees
 
+logger = logging.getLogger("contextsys.extraction")
+
+# Of one file: each rule is searched for in every edit of its language.
+LARGEST_FILE = 256 * 1024
+MOST_RULES = 200
+LONGEST_NAME = 100
 _SHIPPED = Path(__file__).parent / "rules"
 _TEXTS = ("id", "name", "means")
 
@@ -120,14 +127,66 @@ def shipped() -> Rules:
     return load()
 
 
+class _Own:
+    """The user's file, named once at the start, and what is in use since it was first asked for."""
+
+    path: Path | None = None
+    rules: Rules | None = None
+
+
+def use(path: Path | None) -> None:
+    """Names the file of the user's own rules, for `in_use`; it is read when they are needed."""
+    _Own.path, _Own.rules = path, None
+
+
+def in_use() -> Rules:
+    """The shipped rules and the user's own, read once.
+
+    A start refuses a file that is wrong (`mistake_in`). One that went wrong since is left out.
+    """
+    if _Own.rules is None:
+        rules = shipped()
+        if _Own.path is not None:
+            try:
+                rules = load([_Own.path])
+            except RulesError as error:
+                logger.warning("own pattern rules are left out: %s", str(error))
+        _Own.rules = rules
+    return _Own.rules
+
+
+def mistake_in(path: Path) -> str:
+    """Why a file of rules cannot be used, or which of its own examples it fails; "" when right."""
+    try:
+        for rule in _read(path):
+            for language in rule.languages if trees.installed() else ():
+                alone = Rules((rule,))
+                for examples, expected in ((rule.found, True), (rule.not_found, False)):
+                    for text in examples:
+                        if bool(alone.find(language, text)) != expected:
+                            told = "does not find" if expected else "finds"
+                            return f"{path.name}: rule {rule.id!r} {told} its example {text[:60]!r}"
+        load([path])
+    except RulesError as error:
+        return str(error)
+    return ""
+
+
 def _read(path: Path) -> list[Rule]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            text = file.read(LARGEST_FILE + 1)
+        content = tomllib.loads(text.decode())
     except (OSError, ValueError) as error:
-        raise RulesError(f"{path.name}: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise RulesError(f"{path.name}: {reason}") from error
+    if len(text) > LARGEST_FILE:
+        raise RulesError(f"{path.name}: larger than {LARGEST_FILE // 1024} KiB.")
     tables = content.get("rule")
     if not isinstance(tables, list):
         raise RulesError(f"{path.name}: holds no [[rule]].")
+    if len(tables) > MOST_RULES:
+        raise RulesError(f"{path.name}: holds more than {MOST_RULES} rules.")
     return [_rule(path.name, table) for table in tables]
 
 
@@ -136,6 +195,8 @@ def _rule(file: str, table: Any) -> Rule:
     where = f"{file}: rule {given!r}"
     if not isinstance(table, dict) or not all(_is_text(table.get(name)) for name in _TEXTS):
         raise RulesError(f"{where}: `id`, `name` and `means` must be texts.")
+    if max(len(table["id"]), len(table["name"])) > LONGEST_NAME:
+        raise RulesError(f"{where[:200]}: `id` and `name` have up to {LONGEST_NAME} characters.")
     named = table.get("language")
     languages = tuple(named) if isinstance(named, list) else (named,)
     if not languages or not all(_is_text(each) and each in trees.LANGUAGES for each in languages):

@@ -9,7 +9,16 @@ length of the output alone.
 from collections.abc import Callable, Collection
 
 from contexts.extraction.results import Run, lines_of, plain, total
-from contexts.extraction.runners import cargo, coverage, go, jest, pytest, unittest, vitest
+from contexts.extraction.runners import (
+    cargo,
+    coverage,
+    go,
+    javascript,
+    jest,
+    pytest,
+    unittest,
+    vitest,
+)
 
 RUNNERS: dict[str, Callable[[list[str]], Run | None]] = {
     "pytest": pytest.read,
@@ -27,8 +36,12 @@ def read(output: str, named: Collection[str] = ()) -> Run | None:
     `named`: the runners that the command named, several when it ran several. What others seem to
     say then is a test's own output. Without, the one that speaks last is believed.
     """
-    lines = lines_of(plain(output))
+    text = plain(output)
+    lines = lines_of(text)
     found = {name: run for name, reader in RUNNERS.items() if (run := reader(lines)) is not None}
+    # Jest may print both: its own words tell more.
+    if (reported := javascript.read(text)) is not None:
+        found.setdefault(*reported)
     called = [run for name, run in found.items() if name in named]
     if called:
         run = total(called)

@@ -55,6 +55,7 @@ class _Reading:
         self.place = ""
         self.crashes: list[Failure] = []
         self.told = False
+        self.ended = True
 
     def take(self, line: str, number: int) -> None:
         if self.block is None and (match := _RESULT.fullmatch(line)):
@@ -79,7 +80,9 @@ class _Reading:
             self._take_outside(line, number)
 
     def _take_message(self, line: str, said: list[str]) -> None:
-        if line.startswith(_STOPS) or (said and not line.strip()) or len(said) >= _LONGEST_MESSAGE:
+        # Outside a test's block nothing but a blank line tells where the message ends.
+        ended = said and not line.strip() and self.block is None
+        if line.startswith(_STOPS) or ended or len(said) >= _LONGEST_MESSAGE:
             self.panicking = None
         else:
             said.append(line)
@@ -91,7 +94,7 @@ class _Reading:
 
     def _take_outside(self, line: str, number: int) -> None:
         if match := _RUNNING.fullmatch(line) or _DOCS.fullmatch(line):
-            self.file, self.seen, self.told = match[1], [], True
+            self.file, self.seen, self.told, self.ended = match[1], [], True, False
         elif match := _TEST.fullmatch(line):
             self.seen.append((match[1], match[2] or ""))
             if match[2] == "FAILED":
@@ -113,17 +116,18 @@ class _Reading:
         if match[4] is not None:
             self.duration = (self.duration or 0) + float(match[4])
         self.ends, self.listing, self.seen, self.told = number, False, [], True
+        self.ended = True
 
     def _died(self, how: str, number: int) -> None:
         """A test binary that ended without a result, of a signal or by itself."""
         # An ordinary failure says so too, after its result.
-        if not self.seen or how.startswith("exit status: 101"):
+        if self.ended or how.startswith("exit status: 101"):
             return
         for word, place in (("ok", 0), ("FAILED", 1), ("ignored", 2)):
             self.counts[place] += sum(verdict == word for _, verdict in self.seen)
         open_tests = [name for name, verdict in self.seen if not verdict]
         self.crashes.append(Failure((open_tests or [self.file])[-1], self.file, how))
-        self.ends, self.seen = number, []
+        self.ends, self.seen, self.ended = number, [], True
 
     def run(self) -> Run | None:
         if not self.told and not self.unbuilt:
@@ -132,7 +136,7 @@ class _Reading:
             Failure(
                 name,
                 _document(name) or self.places.get(name, file),
-                "\n".join(self.said.get(name, [])),
+                "\n".join(self.said.get(name, [])).rstrip(),
             )
             for name, file in self.failed.items()
         ]

@@ -14,6 +14,9 @@ _UNTESTED = re.compile(r"\?\s+(\S+)\s+\[no test files\]")
 _COVERAGE = re.compile(r".{0,200}coverage: (\d{1,3}(?:\.\d{1,6})?)% of statements.*")
 _HEADING = re.compile(r"# (\S+)(?: \[.*\])?")
 _PLACE = re.compile(r"\s*([\w./\\-]+\.go):\d+.*")
+# A compiler's complaint; what tests say is indented.
+_COMPLAINT = re.compile(r"[\w./\\-]+\.go:\d+.*")
+_EXIT = re.compile(r"exit status \d+|signal: .+")
 _RUNNING = re.compile(r"\t\s*(\S+) \(\d.*s\)")
 _TEST_FRAME = re.compile(r"\S*\.(Test\w*)\(.*\)")
 _TEST_PLACE = re.compile(r"\t(\S+_test\.go):\d+.*")
@@ -70,6 +73,7 @@ class _Reading:
         self.building: str | None = None
         self.panic: list[str] = []
         self.panic_place = ""
+        self.exit = ""
         self.ends = -1
         self.done: list[Failure] = []
 
@@ -79,6 +83,7 @@ class _Reading:
         elif "--- " in line and (match := _RESULT.fullmatch(line)):
             self.counts[match[1]] += 1
             self.current = match[2] if match[1] == "FAIL" else None
+            self.building = None
             if match[1] == "FAIL":
                 self.failed.append(match[2])
         elif match := _PACKAGE.fullmatch(line):
@@ -91,18 +96,26 @@ class _Reading:
         elif line.startswith(("panic: ", "fatal error: ")):
             self.panic.append(line)
             self._say(line)
-        elif self.building is not None and _PLACE.fullmatch(line):
+        elif self.building is not None and _COMPLAINT.fullmatch(line):
             self.builds.setdefault(self.building, []).append(line)
         else:
             self._take_other(line)
 
     def _take_other(self, line: str) -> None:
-        if match := _COVERAGE.fullmatch(line):
+        if _EXIT.fullmatch(line):
+            self.exit = line
+        elif line in ("PASS", "FAIL"):
+            self.current = None
+        elif match := _COVERAGE.fullmatch(line):
             self.covered.append(float(match[1]))
         elif self.panic:
             self._take_stack(line)
-        elif line.startswith(("    ", "\t")):
+        elif line.startswith(("    ", "\t")) or self._compares():
             self._say(line)
+
+    def _compares(self) -> bool:
+        """Whether an example tells what it printed, which it does without indentation."""
+        return (self.current or "").startswith("Example")
 
     def _take_stack(self, line: str) -> None:
         """A panic's stack names the test and its file where nothing else does."""
@@ -132,7 +145,8 @@ class _Reading:
             self.broken.append(self._broken(package, result))
         self.done += self._failures()
         self.said, self.failed, self.current, self.panic = {}, [], None, []
-        self.panic_place = ""
+        self.panic_place = self.exit = ""
+        self.building = None
 
     def _broken(self, package: str, result: str) -> Failure:
         """A package that failed though none of its tests did: no build, a time-out, an exit."""
@@ -141,7 +155,8 @@ class _Reading:
         key = next((name for name in self.builds if name.split(" ")[0] == package), None)
         said = self.builds.pop(key, []) if key else []
         place = _PLACE.fullmatch(said[0]) if said else None
-        return Failure(package, place[1] if place else "", "\n".join(said) or result.strip("[]"))
+        told = self.exit or result.strip("[]")
+        return Failure(package, place[1] if place else "", "\n".join(said) or told)
 
     def _failures(self) -> list[Failure]:
         found = []

@@ -9,7 +9,10 @@ _TESTS = re.compile(r"Tests:\s+(\d.{0,200} total)")
 _TIME = re.compile(r"Time:\s+(\d+(?:\.\d+)?) (ms|s|m|min|h)\b.*")
 _COUNT = re.compile(r"(\d{1,9}) (failed|skipped|passed|todo|total)")
 _FILE = re.compile(r" ?(FAIL|PASS) +(?:.* )?(\S+?)(?: \(\d.{0,60}\))?\s*")
-_BLOCK = re.compile(r"  ● (\S.*)")
+_BLOCK = re.compile(r"  ● (\S.*)?")
+# Of a test that ended Jest itself; there is no summary then.
+_EXITED = re.compile(r"  ● +(process\.exit called with .*)")
+_PLACE = re.compile(r"\s+at .*\((\S+?):\d+:\d+\)")
 # Where the code or the stack begins, the message has ended.
 _CODE = re.compile(r"\s+>?\s*\d+ \|.*|\s+at \S.*")
 _NOTHING = re.compile(r"No tests found, exiting with code \d+")
@@ -31,7 +34,8 @@ def read(lines: list[str]) -> Run | None:
     """What Jest said, several runs added up; None when it did not speak."""
     runs: list[Run] = []
     blocks: list[_Block] = []
-    file = ""
+    exits: list[Failure] = []
+    file, ends = "", -1
     for number, line in enumerate(lines):
         match: re.Match[str] | None
         if line.startswith("Tests:") and (run := _run(lines, number)):
@@ -42,15 +46,37 @@ def read(lines: list[str]) -> Run | None:
         elif line.lstrip(" ").startswith(("FAIL ", "PASS ")) and (match := _FILE.fullmatch(line)):
             file = match[2].removeprefix("./")
             _close(blocks)
+        elif line.startswith("  ●") and (match := _EXITED.fullmatch(line)):
+            _close(blocks)
+            exits.append(_exit(match[1], lines[number + 1 : number + 20]))
+            ends = number
         elif line.startswith("  ●") and (match := _BLOCK.fullmatch(line)):
-            blocks.append(_Block(match[1].strip(), file))
+            blocks.append(_Block((match[1] or "").strip(), file))
         elif blocks and not blocks[-1].ended:
             block = blocks[-1]
             if (_CODE.fullmatch(line) and any(block.lines)) or (line and line[0] != " "):
                 block.ended = True
             else:
                 block.lines.append(line)
+    if exits:
+        runs.append(_exited(exits, blocks, ends))
     return total(runs) if runs else None
+
+
+def _exit(said: str, after: list[str]) -> Failure:
+    places = (match[1] for line in after if (match := _PLACE.fullmatch(line)))
+    file = next(places, "")
+    return Failure(file or "process.exit", file, said)
+
+
+def _exited(exits: list[Failure], blocks: list[_Block], ends: int) -> Run:
+    """What was seen of a run that a test ended by ending its process."""
+    run = _finished(Run(), blocks, ends)
+    tests = len(run.failures) - (run.errors or 0)
+    run.failed = tests or None
+    run.errors = (run.errors or 0) + len(exits)
+    run.failures += exits
+    return run
 
 
 def _close(blocks: list[_Block]) -> None:

@@ -2,10 +2,11 @@
 
 import re
 from collections import defaultdict, deque
-from dataclasses import dataclass, field
 
-from contexts.extraction.results import Failure, Run, dedented, total
-from contexts.extraction.runners.tracebacks import frames, raised
+from contexts.extraction.results import Failure, Run, total
+from contexts.extraction.runners import pytest_names as names
+from contexts.extraction.runners.pytest_reports import Block
+from contexts.extraction.runners.tracebacks import frames
 
 _SECTION = re.compile(r"=+ (\S.*) =+|!+ .+ !+")
 _BLOCK = re.compile(r"_+ (\S.*\S|\S) _+")
@@ -19,22 +20,23 @@ _WORDS = frozenset(
         *("subtest passed", "subtest failed", "subtests skipped"),
     )
 )
-_SUMMARY = re.compile(r"(?:FAILED|ERROR|SUBFAIL(?:ED)?)(?:\[[^\]]*\]|\([^)]*\))* (\S.*)")
-_NODE = re.compile(r"\S+(?:\.py|::).*")
-_LOCATION = re.compile(r"([^\s:][^:]*\.\w+):(\d+): .*")
 _TEST_FILE = re.compile(r"(?:.*[/\\])?(?:test_[^/\\]*|[^/\\]*_test)\.py")
-_PROGRESS = re.compile(r"(?:(\S+\.py) )?([.FEsxXR]+)(?:\s+\[\s*\d+%\]|(Fatal Python error.*))?\s*")
+_PROGRESS = re.compile(
+    r"(?:(\S+\.py) )?([.FEsxXRu,-]+)(?:\s+\[\s*\d+%\]|(Fatal Python error.*))?\s*"
+)
 _VERBOSE = re.compile(r"(?:\[gw\d+\] .{0,20}?)?(?:\S+::.*?) (PASSED|FAILED|ERROR|SKIPPED)\b.*")
 _XDIST = re.compile(r"\[gw\d+\]\s+\[\s*\d+%\] (PASSED|FAILED|ERROR|SKIPPED) \S+.*")
+_STARTS = "= test session starts ="
 _LOST = re.compile(r"ERROR: ((?:file or directory )?not found: .+)")
+_INTERNAL = "INTERNALERROR> "
 _FATAL = "Fatal Python error"
-_LETTERS = {".": "PASSED", "F": "FAILED", "E": "ERROR", "s": "SKIPPED"}
+_LETTERS = {".": "PASSED", "F": "FAILED", "E": "ERROR", "s": "SKIPPED", "u": "FAILED"}
 
 
 def read(lines: list[str]) -> Run | None:
     """What pytest said, several runs added up; None when it did not speak."""
-    candidates = {number: run for number, line in enumerate(lines) if (run := _final(line))}
-    started = any("= test session starts =" in line for line in lines)
+    started = any(_STARTS in line for line in lines)
+    candidates = _ends(lines)
     if not candidates and not started and not any("100%]" in line for line in lines):
         return None
     session, sessions = _Session(), []
@@ -54,6 +56,28 @@ def read(lines: list[str]) -> Run | None:
         sessions[-1].failures += session.lost
         sessions[-1].errors = (sessions[-1].errors or 0) + len(session.lost)
     return total(sessions) if sessions else None
+
+
+def _ends(lines: list[str]) -> dict[int, Run]:
+    """The lines that may end a run, by their numbers.
+
+    A run that began with a head ends in a frame: what looks like an end without one, in between,
+    is what a test printed (`-s`).
+    """
+    found: dict[int, Run] = {}
+    inside: list[int] | None = None
+    for number, line in enumerate(lines):
+        if _STARTS in line:
+            inside = []
+        elif run := _final(line):
+            found[number] = run
+            if inside is not None and not line.startswith("="):
+                inside.append(number)
+            elif inside is not None:
+                for printed in inside:
+                    del found[printed]
+                inside = None
+    return found
 
 
 def _reports(lines: list[str]) -> bool:
@@ -82,54 +106,35 @@ def _final(line: str) -> Run | None:
     return run
 
 
-@dataclass
-class _Block:
-    title: str
-    lines: list[str] = field(default_factory=list)
-
-    def message(self) -> str:
-        """The last group of `E` lines; without one, the last line that tells anything."""
-        groups: list[list[str]] = [[]]
-        for line in self.lines:
-            if line.startswith("E ") or line == "E":
-                groups[-1].append(line[1:])
-            elif groups[-1]:
-                groups.append([])
-        for group in reversed(groups):
-            if group:
-                return dedented(group)
-        said = [line for line in self.lines if line.strip() and not _LOCATION.fullmatch(line)]
-        return raised(self.lines) or (said[-1].strip() if said else "")
-
-    def path(self) -> str:
-        places = (match[1] for line in self.lines if (match := _LOCATION.fullmatch(line)))
-        return next(places, "") or next((file for file, _ in frames(self.lines)), "")
-
-
 class _Session:
     """What was read of a run up to its last line."""
 
     def __init__(self) -> None:
         self.section = ""
         self.captured = False
-        self.blocks: list[_Block] = []
-        self.block: _Block | None = None
-        self.summary: list[tuple[str, str]] = []
+        self.blocks: list[Block] = []
+        self.block: Block | None = None
+        self.summary: list[names.Told] = []
         self.seen: dict[str, int] = defaultdict(int)
         self.fatal: list[str] = []
         self.fatal_file = ""
         self.lost: list[Failure] = []
+        self.internal = ""
 
     def take(self, line: str) -> None:
         if line[:1] in "=!" and (match := _SECTION.fullmatch(line)):
             self.section, self.captured, self.block = match[1] or "", False, None
+            if self.section == "short test summary info":
+                self.summary = []  # What looked like it before, a test printed.
         elif self.section in ("FAILURES", "ERRORS"):
             self._take_report(line)
         elif match := _LOST.fullmatch(line):
             self.lost.append(Failure(match[1].split(": ", 1)[1], message=match[1]))
-        elif match := _SUMMARY.fullmatch(line):
-            if _NODE.fullmatch(match[1]):
-                self.summary.append(_split(match[1]))
+        elif line.startswith(_INTERNAL):
+            self.internal = line.removeprefix(_INTERNAL).strip() or self.internal
+        elif line.startswith(names.STARTS):
+            if told := names.told(line):
+                self.summary.append(told)
         elif self.fatal or _FATAL in line:
             self._take_fatal(line)
         elif match := (_XDIST.fullmatch(line) or _VERBOSE.fullmatch(line)):
@@ -140,13 +145,13 @@ class _Session:
     def _take_report(self, line: str) -> None:
         match = _BLOCK.fullmatch(line) if line.startswith("_") else None
         if match and match[1].strip("_ "):
-            self.block = _Block(match[1])
+            self.block = Block(match[1])
             self.blocks.append(self.block)
             self.captured = False
         elif line.startswith("-") and _CAPTURED.fullmatch(line):
             self.captured = True
         elif self.block is not None and not self.captured:
-            self.block.lines.append(line)
+            self.block.add(line)
 
     def _take_progress(self, line: str) -> None:
         match = _PROGRESS.fullmatch(line)
@@ -166,11 +171,14 @@ class _Session:
     def end(self, run: Run, number: int) -> Run:
         run.ends = number
         run.failures = self.failures()
+        if self.internal:
+            run.errors = (run.errors or 0) + 1
+            run.failures.append(Failure("INTERNALERROR", message=self.internal))
         return run
 
     def leftover(self, number: int) -> Run | None:
         """A run whose last line is missing (`-qq`, a crash, cut off): what was seen of it."""
-        if not (self.seen or self.blocks or self.summary or self.fatal):
+        if not (self.seen or self.blocks or self.summary or self.fatal or self.internal):
             return None
         failures = self.failures()
         broken = sum(block.title.startswith("ERROR ") for block in self.blocks)
@@ -184,6 +192,8 @@ class _Session:
         if self.fatal:
             run.errors = (run.errors or 0) + 1
             failures.append(self._crash())
+        elif self.internal:
+            return self.end(run, number)
         run.failures = failures
         return run
 
@@ -195,46 +205,25 @@ class _Session:
 
     def failures(self) -> list[Failure]:
         """Names and files from the short summary, messages from the reports; or all from these."""
-        reports: dict[str, deque[_Block]] = defaultdict(deque)
+        reports: dict[str, deque[Block]] = defaultdict(deque)
         for block in self.blocks:
-            reports[_bare(block.title)].append(block)
+            reports[names.bare(block.title)].append(block)
         if not self.summary:
             return [
-                Failure(_name_of(block.title), block.path(), block.message())
+                Failure(names.of_title(block.title), block.path(), block.message())
                 for block in self.blocks
             ]
         found = []
-        for node, message in self.summary:
+        for told in self.summary:
+            options = told.options()
+            # Which of them it is only a report's head can tell.
+            node, message = next(
+                (each for each in options if reports.get(names.title_of(each[0], told.part))),
+                options[0],
+            )
             file, _, name = node.partition("::")
-            waiting = reports[_title_of(name or node)] or reports[file.replace("\\", "/")]
+            waiting = reports[names.title_of(node, told.part)] or reports[file.replace("\\", "/")]
             said = waiting.popleft().message() if waiting else ""
-            found.append(Failure(name or node, file, said or message))
+            full = f"{name or node} {told.part}".rstrip()
+            found.append(Failure(full, file, said or message))
         return found
-
-
-def _split(text: str) -> tuple[str, str]:
-    """Node and message of a summary line; a parameter may hold the ` - ` between them."""
-    bracket, dash = text.find("["), text.find(" - ")
-    if -1 < bracket < dash or (bracket > -1 and dash == -1):
-        end = text.find("] - ", bracket)
-        if end > -1:
-            return text[: end + 1], text[end + 4 :]
-        return text, ""
-    return (text[:dash], text[dash + 3 :]) if dash > -1 else (text, "")
-
-
-def _title_of(name: str) -> str:
-    """How a report's head writes a test's name."""
-    head, bracket, parameters = name.partition("[")
-    return head.replace("::", ".") + bracket + parameters
-
-
-def _name_of(title: str) -> str:
-    head, bracket, parameters = _bare(title).partition("[")
-    return (head if head.endswith(".py") else head.replace(".", "::")) + bracket + parameters
-
-
-def _bare(title: str) -> str:
-    """The test in a report's head: `ERROR at setup of test_x` is about `test_x`."""
-    match = re.match(r"ERROR (?:at \w+ of|collecting) (.+)", title)
-    return match[1] if match else title

@@ -7,10 +7,12 @@ from contexts.extraction.results import Failure, Run, seconds, total
 _TESTS = re.compile(r"\s*Tests\s+(.{0,200}?)\s*(?:\((\d{1,9})\))?\s*")
 _FILES = re.compile(r"\s*Test Files\s{2}.*")
 _ERRORS = re.compile(r"\s*Errors\s+(\d{1,9}) errors?\s*")
+_STARTED = re.compile(r"\s*Start at\s+\d.*")
 _DURATION = re.compile(r"\s*Duration\s+(\d+(?:\.\d+)?)(ms|s|m|min|h)\b.*")
 _COUNT = re.compile(r"(\d{1,9}) (failed|skipped|passed)")
 _FAIL = re.compile(r"\s*FAIL  ?(?:\|[^|]{1,60}\| )?(\S.*)")
-_SUITE = re.compile(r"(\S+) \[ .+ \]")
+_SUITE = re.compile(r"(\S.*?) \[ .+ \]")
+_SECTION = re.compile(r"⎯+ Failed (?:Tests|Suites) \d+ ⎯+")
 _STRAY = re.compile(r"⎯+ (?:Unhandled (?:Error|Rejection)|Uncaught Exception) ⎯+")
 _ORIGIN = re.compile(r'This error originated in "(.+?)" test file.*')
 _LATEST = re.compile(r"The latest test that might've caused the error is \"(.+?)\".*")
@@ -26,7 +28,8 @@ def read(lines: list[str]) -> Run | None:
     for number, line in enumerate(lines):
         beside = number > 0 and _FILES.fullmatch(lines[number - 1])
         tests = _TESTS.fullmatch(line) if beside else None
-        if tests is not None:
+        # Without its times it is what a test printed.
+        if tests is not None and any(map(_STARTED.fullmatch, lines[number + 1 : number + 6])):
             runs.append(_run(tests[1], lines[number + 1 : number + 6], reports, number))
             reports = _Reports()
         elif _NOTHING.fullmatch(line):
@@ -37,15 +40,16 @@ def read(lines: list[str]) -> Run | None:
 
 
 def _run(counts: str, after: list[str], reports: "_Reports", number: int) -> Run:
-    run = Run(passed=0, failed=0, errors=reports.suites, skipped=0, ends=number)
+    failures = reports.failures()
+    broken = len(reports.suites)
+    run = Run(passed=0, failed=0, errors=broken, skipped=0, failures=failures, ends=number)
     for count in _COUNT.finditer(counts):
         setattr(run, count[2], int(count[1]))
     for line in after:
         if match := _ERRORS.fullmatch(line):
-            run.errors = reports.suites + int(match[1])
+            run.errors = broken + int(match[1])
         elif match := _DURATION.fullmatch(line):
             run.duration = seconds(match[1], match[2])
-    run.failures = reports.failures()
     return run
 
 
@@ -53,8 +57,9 @@ class _Reports:
     """Failures as they are reported; tests that failed alike share one report."""
 
     def __init__(self) -> None:
-        self.told: list[Failure] = []
-        self.suites = 0
+        self.told: dict[tuple[str, str], list[str]] = {}
+        self.suites: set[str] = set()
+        self.begun = False
         self.heads: list[str] = []
         self.said: list[str] = []
         self.stray: list[str] | None = None
@@ -67,6 +72,9 @@ class _Reports:
             self.heads.append(match[1].strip())
         elif line.startswith(_RULE):
             self._close()
+            if not self.begun and _SECTION.fullmatch(line.strip()):
+                # What looked like failures before, a test printed.
+                self.told, self.suites, self.begun = {}, set(), True
             if _STRAY.fullmatch(line.strip()):
                 self.stray = []
         elif self.heads:
@@ -92,18 +100,25 @@ class _Reports:
     def _close(self) -> None:
         message = "\n".join(self.said)
         for head in self.heads:
-            if suite := _SUITE.fullmatch(head):
-                self.suites += 1
-                self.told.append(Failure(suite[1], suite[1], message))
+            suite = _SUITE.fullmatch(head)
+            if suite and " > " not in suite[1]:
+                self.suites.add(suite[1])
+                self._tell(suite[1], suite[1], message)
             else:
                 file, _, name = head.partition(" > ")
-                self.told.append(Failure(name or head, file, message))
+                self._tell(name or head, file, message)
         if self.stray:
             name = self.latest or self.origin or "unhandled error"
-            self.told.append(Failure(name, self.origin, self.stray[0]))
+            self._tell(name, self.origin, self.stray[0])
         self.heads, self.said, self.stray = [], [], None
         self.origin = self.latest = ""
 
+    def _tell(self, name: str, file: str, message: str) -> None:
+        """One failure a test, though it may say so several times: soft ones, retries, causes."""
+        said = self.told.setdefault((name, file), [])
+        if message not in said:
+            said.append(message)
+
     def failures(self) -> list[Failure]:
         self._close()
-        return self.told
+        return [Failure(*about, "\n".join(said)) for about, said in self.told.items()]

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.db import connections
 from django.urls import get_resolver, reverse
 
+from contexts.extraction import patterns
 from contexts.management.base import PlainCommand
 from contexts.models import GlobalContext
 from contextsys import first_start
@@ -117,7 +118,10 @@ class Command(PlainCommand):
 
 
 def _load() -> None:
-    """Imports all views before the first request, and spares the collector what stays for good."""
+    """Imports all views and reads the pattern rules before the first request, whose agent would
+    wait for that, and spares the collector what stays for good.
+    """
     get_resolver().url_patterns  # noqa: B018
+    patterns.in_use()
     gc.collect()
     gc.freeze()

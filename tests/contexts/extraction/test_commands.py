@@ -75,6 +75,23 @@ from tests.contexts.extraction.printed import printed
         (";;&&||", "", "other"),
         ("sudo", "sudo", "other"),
         ("bash -c", "bash", "other"),
+        # A version behind a package's name, a package manager in front of its program.
+        ("npx -y jest@29 --ci", "jest", "test"),
+        ("uvx pytest==8.4 -q", "pytest", "test"),
+        ("yarn jest --ci", "yarn", "test"),
+        ("yarn workspace web vitest", "yarn", "test"),
+        ("pnpm --filter web test", "pnpm", "test"),
+        ("npm -w web run test", "npm", "test"),
+        ("yarn tsc", "yarn", "build"),
+        ("./gradlew :app:testDebugUnitTest", "gradlew", "test"),
+        ("./gradlew assembleRelease", "gradlew", "build"),
+        ("gradle build -x test", "gradle", "build"),
+        ("mvn -DskipTests verify", "mvn", "build"),
+        ("ls tests/*.py | xargs -n 1 pytest", "pytest", "test"),
+        ("CI=1 ./run_tests.sh --fast", "run_tests.sh", "test"),
+        (r".\venv\Scripts\python.exe -m pytest -q", "pytest", "test"),
+        (r"C:\shop\venv\Scripts\pytest.exe", "pytest", "test"),
+        (r"grep -rn a\|b src", "grep", "other"),
     ],
 )
 def test_program_and_kind(line: str, program: str, kind: str) -> None:
@@ -114,6 +131,17 @@ def test_exit_code_and_last_lines(data: dict[str, Any], exit_code: int | None, t
 def test_duration_and_folder_are_kept_when_given() -> None:
     extracted = command({"command": "ls", "duration_ms": 12, "cwd": "/srv/shop"})
     assert (extracted["duration_ms"], extracted["cwd"]) == (12, "/srv/shop")
+
+
+def test_a_duration_is_a_number_and_a_folder_a_text_or_they_are_not_kept() -> None:
+    extracted = command({"command": "ls", "duration_ms": "12", "cwd": 5})
+    assert not {"duration_ms", "cwd"} & extracted.keys()
+
+
+def test_a_command_may_come_as_its_words() -> None:
+    extracted = command({"command": ["bash", "-lc", "pytest -k 'a b'"], "exit_code": 0})
+    assert (extracted["program"], extracted["kind"]) == ("pytest", "test")
+    assert extracted["command"] == """bash -lc 'pytest -k '"'"'a b'"'"''"""
 
 
 def test_what_is_kept_is_bounded() -> None:
@@ -183,6 +211,8 @@ NEW = "To github.com:o/r.git\n * [new branch]      topic -> topic\n"
             {"operation": "commit", "sha": "0a1b2c3"}]),
         ("git commit -qm x", 0, "", [{"operation": "commit"}]),
         ("git commit -m x", 1, "nothing to commit, working tree clean", None),
+        ("git commit -m x || true", 0, "nothing to commit, working tree clean", None),
+        ("git commit -m x; true", 0, 'no changes added to commit (use "git add")', None),
         ("git commit --dry-run", 0, "", None),
         ("git commit -m x && git push", 1, "[main 0a1b2c3] x\n ! [rejected] main -> main", [
             {"operation": "commit", "branch": "main", "sha": "0a1b2c3"}]),
@@ -195,6 +225,8 @@ NEW = "To github.com:o/r.git\n * [new branch]      topic -> topic\n"
         ("git checkout -b feature/x origin/main", 0, "Switched to a new branch 'feature/x'", [
             {"operation": "branch", "branch": "feature/x"}]),
         ("git switch -c y", 0, "", [{"operation": "branch", "branch": "y"}]),
+        ("git checkout -btopic", 0, "", [{"operation": "branch", "branch": "topic"}]),
+        ("git switch --create=topic main", 0, "", [{"operation": "branch", "branch": "topic"}]),
         ("git switch -c y", 128, "fatal: a branch named 'y' already exists", None),
         ("git checkout main", 0, "Switched to branch 'main'", None),
         ("git status", 0, "", None),

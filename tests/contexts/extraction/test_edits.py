@@ -102,6 +102,25 @@ def test_diffs_in_lists_and_objects_are_found(changes: Any) -> None:
 # What tools did.
 
 
+def test_a_coloured_diff_is_a_diff() -> None:
+    red, green, bold, end = "\x1b[31m", "\x1b[32m", "\x1b[1m", "\x1b[m"
+    changes = (
+        f"{bold}diff --git a/a.txt b/a.txt{end}\n{bold}--- a/a.txt{end}\n{bold}+++ b/a.txt{end}\n"
+        f"\x1b[36m@@ -1,2 +1,2 @@{end}\n one{end}\n{red}-two{end}\n{green}+{end}{green}three{end}\n"
+    )
+    (change,) = file_edit({"changes": changes})["changes"]
+    assert (change["path"], change["added"], change["removed"]) == ("a.txt", 1, 1)
+
+
+def test_pieces_without_a_newline_at_their_ends_are_lines() -> None:
+    edits = [
+        {"old_string": "    return 1", "new_string": "    return 1\n\n\ndef b():\n    return 2"}
+    ]
+    (change,) = file_edit({"file_paths": ["a.py"], "edits": edits})["changes"]
+    assert (change["added"], change["removed"]) == (4, 0)
+    assert change["symbols"] == ["b"]
+
+
 def test_recorded_edits_give_their_files_and_counts() -> None:
     told = []
     for path in sorted(TRANSCRIPTS.glob("*.jsonl")):

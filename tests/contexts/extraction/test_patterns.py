@@ -1,6 +1,7 @@
 """The rules that come with the product, and those a user adds."""
 
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,65 @@ def test_a_rule_file_that_cannot_be_used_is_refused_by_name(
 def test_a_rule_file_that_is_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RulesError, match=r"none\.toml"):
         load([tmp_path / "none.toml"])
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "own.toml"
+    path.write_text(RULE)
+    patterns.use(path)
+    yield path
+    patterns.use(None)
+
+
+def test_the_readmes_rule_can_be_used(tmp_path: Path) -> None:
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    (tmp_path / "own.toml").write_text(readme.partition("```toml\n")[2].partition("```")[0])
+    assert patterns.mistake_in(tmp_path / "own.toml") == ""
+    (rule,) = [each for each in load([tmp_path / "own.toml"]).rules if each.id == "acme-money"]
+    assert rule.found
+
+
+LOUD = {"file_paths": ["a.py"], "content": "def LOUD():\n    pass\n"}
+
+
+def test_the_file_that_is_named_is_in_use(own: Path) -> None:
+    assert file_edit(LOUD)["patterns_used"] == ["shouting"]
+    patterns.use(None)
+    assert file_edit(LOUD)["patterns_used"] == []
+
+
+def test_a_file_that_went_wrong_since_the_start_is_left_out_and_the_log_says_so(
+    own: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own.write_text("[[rule]\n")
+    with_one = {**LOUD, "content": "@dataclass\nclass A:\n    x: int\n"}
+    assert file_edit(with_one)["patterns_used"] == ["dataclass"]
+    assert "own.toml" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (RULE + 'found = ["def LOUD():\\n    pass\\n"]\nnot_found = ["def quiet(): pass"]\n', ""),
+        (RULE + 'found = ["def quiet(): pass"]\n', "does not find its example 'def quiet(): pass'"),
+        (RULE + 'not_found = ["def LOUD(): pass"]\n', "rule 'mine' finds its example"),
+        (RULE.replace("kind", "knid"), "own.toml: rule 'mine', python:"),
+        (RULE * 2, "two rules have the id 'mine'"),
+        (RULE + "# " + "x" * patterns.LARGEST_FILE, "larger than 256 KiB"),
+        ("[[rule]]\n" * (patterns.MOST_RULES + 1), "more than 200 rules"),
+        (RULE.replace("shouting", "s" * 101), "up to 100 characters"),
+        ("\udcff", "own.toml"),
+    ],
+)
+def test_a_start_hears_what_is_wrong_with_a_users_file(
+    tmp_path: Path, content: str, reason: str
+) -> None:
+    path = tmp_path / "own.toml"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    mistake = patterns.mistake_in(path)
+    assert reason in mistake
+    assert bool(mistake) is bool(reason)
 
 
 # Without the extra.

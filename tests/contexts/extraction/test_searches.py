@@ -15,6 +15,11 @@ from contexts.extraction.searches import search
         ({"query": "todo", "files": ["a.py", "b.py", "a.py"]}, ("todo", 2, ["a.py", "b.py"])),
         ({"query": "todo", "results": []}, ("todo", 0, [])),
         ({"query": "todo", "results": 7}, ("todo", 7, [])),
+        ({"query": "todo", "results": [], "files": ["a.py"]}, ("todo", 1, ["a.py"])),
+        ({"query": "todo", "results": {"a.c": [1, 2], "b/": 3}}, ("todo", 5, ["a.c", "b/"])),
+        ({"query": "todo", "results": {}}, ("todo", 0, [])),
+        ({"query": "todo", "results": {"a": None}}, ("todo", None, [])),
+        ({"query": "todo", "results": [r"C:\shop\a.py:3:x"]}, ("todo", 1, [r"C:\shop\a.py"])),
         ({"query": "todo", "results": 7, "files": ["a.py"]}, ("todo", 7, ["a.py"])),
         (
             {"query": "todo", "results": ["src/a.py:3: # todo", "src/a.py:9:x", "b.py"]},

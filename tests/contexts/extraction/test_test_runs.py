@@ -101,7 +101,7 @@ def failure(name: str = "", file: str = "", message: str = "") -> dict[str, str]
             [failure("test_a", "t.py", "boom")],
         ),
         (
-            [{"test": "t.py::test_a", "error": "boom"}, {"nodeid": "test_b", "reason": "bang"}],
+            [{"test": "t.py::test_a", "error": "boom"}, {"nodeid": "test_b", "longrepr": "bang"}],
             [failure("test_a", "t.py", "boom"), failure("test_b", "", "bang")],
         ),
         ([{"name": 5, "message": ["x"]}], [failure()]),

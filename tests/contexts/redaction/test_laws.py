@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from contexts.redaction import redact
+from contexts.redaction.blocks import lines_with
 from tests.contexts.redaction.samples import BEGIN, HARMLESS, PASSWORD, SHAPES, TEXTS
 
 # Pieces of secrets, labels and quotes in any order: where two rules might undo each other.
@@ -124,3 +125,45 @@ def test_a_large_document_without_secrets_comes_back_itself() -> None:
     }
     assert len(json.dumps(document)) > 2**20
     assert redact(document) is document
+
+
+LINES = st.sampled_from(
+    [
+        *("password", "API_KEY", "token", "secret", "--token", "authorization", "bearer", "value"),
+        *(
+            "=",
+            ": ",
+            "==",
+            " => ",
+            ' = "',
+            "='",
+            '"',
+            "'",
+            "\\",
+            "\\n",
+            "\\\\",
+            '"""',
+            "\n",
+            "\r\n",
+        ),
+        *("hunter2x", "ghp_", "a1b2c3d4e5f6", "${X}", "none", "(x)", "[0]", " ", "\t", "\u2028"),
+        *("Basic ", "Zm9vOmJhcg==", "\u0130", "\x0b", ",", ";", "# "),
+    ]
+)
+
+
+@given(st.lists(LINES, max_size=40).map("".join))
+@settings(max_examples=400)
+def test_looking_at_the_lines_that_may_hold_one_finds_what_a_look_at_all_finds(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("contexts.redaction.lines_with", lambda text, words: [(0, len(text))])
+        all_of_it = redact(text)
+    assert redact(text) == all_of_it
+
+
+def test_lines_with_words_are_found_in_order_and_once() -> None:
+    text = "a key\nnothing\nTOKEN and key\n\nlast token"
+    found = lines_with(text, ("key", "token"))
+    assert [text[start:end] for start, end in found] == ["a key\n", "TOKEN and key\n", "last token"]
+    assert lines_with("\u0130 key\nb", ("key",)) == [(0, 7)]
+    assert lines_with("nothing", ("key",)) == []
