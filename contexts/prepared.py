@@ -27,25 +27,29 @@ class Prepared:
         self._marks = [
             UUID(int=number) if kind is UUID else f"\1{number}" for number, kind in enumerate(kinds)
         ]
-        self._composed: dict[str, tuple[str, list[Any]]] = {}
+        # By database: the statement, its parameters, and what else is made once.
+        self._composed: dict[str, tuple[str, list[Any], Any]] = {}
 
     def first(self, *values: str | UUID) -> tuple[Any, ...] | None:
-        sql, parameters = self._composed.get(connection.vendor) or self._compose()
+        row, _ = self._ask(*values)
+        return row
+
+    def _ask(self, *values: str | UUID) -> tuple[tuple[Any, ...] | None, Any]:
+        sql, parameters, made = self._composed.get(connection.vendor) or self._compose()
         given = dict(zip(map(_written, self._marks), map(_written, values), strict=True))
         with planning_cursor() as cursor:
             cursor.execute(sql, [given.get(each, each) for each in parameters])
-            row: tuple[Any, ...] | None = cursor.fetchone()
-            return row
+            return cursor.fetchone(), made
 
-    def _compose(self) -> tuple[str, list[Any]]:
+    def _compose(self) -> tuple[str, list[Any], Any]:
         compiler = self._build(*self._marks)[:1].query.get_compiler(DEFAULT_DB_ALIAS)
         sql, parameters = compiler.as_sql()
-        self._learn(compiler)
-        composed = self._composed[connection.vendor] = sql, list(parameters)
+        composed = self._composed[connection.vendor] = sql, list(parameters), self._made(compiler)
         return composed
 
-    def _learn(self, compiler: Any) -> None:
-        """What else is to be kept of the composed query."""
+    def _made(self, compiler: Any) -> Any:
+        """What is made once of the composed query."""
+        return None
 
 
 class PreparedRow(Prepared):
@@ -57,19 +61,18 @@ class PreparedRow(Prepared):
 
     def find(self, *values: str | UUID) -> Any:
         """The instance, None when there is none."""
-        found = self.first(*values)
+        found, made = self._ask(*values)
         if found is None:
             return None
-        row = list(found)
-        for place, (convert, expression) in self._converters.items():
+        row, (converters, instance) = list(found), made
+        for place, (convert, expression) in converters.items():
             for each in convert:
                 row[place] = each(row[place], expression, connection)
-        return self._whole.of(row)
+        return instance.of(row)
 
-    def _learn(self, compiler: Any) -> None:
-        select = compiler.select
-        self._converters = compiler.get_converters([column for column, *_ in select])
-        self._whole = _Instance(compiler.klass_info, [column for column, *_ in select])
+    def _made(self, compiler: Any) -> Any:
+        select = [column for column, *_ in compiler.select]
+        return compiler.get_converters(select), _Instance(compiler.klass_info, select)
 
 
 class _Instance:

@@ -14,6 +14,7 @@ from contexts.levels import TASK
 from contexts.models import Change, owned
 from contexts.prepared import Prepared, PreparedRow, planning_cursor
 from tests.conftest import make_chain
+from tests.syncing.simulator.parties import new_database, using
 
 RESTLESS = {"%s": "' OR 1=1 --", "quoted": '"\\', "marked": "\x010"}
 
@@ -105,3 +106,16 @@ def test_a_lock_needs_a_transaction_on_every_database(owner: Caller) -> None:
     outside = mock.patch.object(connection, "in_atomic_block", False)
     with outside, pytest.raises(TransactionManagementError):
         services.lock(TASK, "global", "t1")
+
+
+@pytest.mark.services
+def test_what_is_kept_of_one_database_is_not_used_for_another(owner: Caller) -> None:
+    asked = PreparedRow(
+        lambda organization_id: owned(organization_id, Change).order_by("seq"),
+        str,
+    )
+    asked.find("global")
+    with using(new_database()):
+        assert asked.find("global") is None
+    found = asked.find("global")
+    assert found.mutation_id == Change.objects.get(seq=1).mutation_id
