@@ -16,10 +16,6 @@ from tests.contexts.test_search import find, make, note
 
 FEW, MANY = 1_500, 6_000
 
-postgresql_only = pytest.mark.skipif(
-    connection.vendor != "postgresql", reason="SQLite's index needs nothing more"
-)
-
 
 def straws(start: int, stop: int) -> None:
     """Tasks and entries with the same words in all of them, and a word of its own in each."""
@@ -141,7 +137,7 @@ def test_what_stands_only_in_older_entries_is_found_after_the_ranked(
     assert paged("zebra", 1) == ["newer", "oldest"]
 
 
-@postgresql_only
+@pytest.mark.services
 @pytest.mark.django_db
 def test_no_statement_is_compiled() -> None:
     # PostgreSQL takes a search for dear, and compiling it takes longer than doing it.
@@ -150,7 +146,7 @@ def test_no_statement_is_compiled() -> None:
         assert cursor.fetchone() == ("off",)
 
 
-@postgresql_only
+@pytest.mark.services
 def test_the_windows_come_and_go_with_their_migration(owner: Caller) -> None:
     migration = importlib.import_module("contexts.migrations.0007_search_windows")
 
