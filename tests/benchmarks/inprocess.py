@@ -16,6 +16,7 @@ def organization(tasks: int = 1) -> Iterator[str]:
 
     Sets Django up, so there can be one a process; import of ours what you need inside of it.
     """
+    before = os.environ.get("DATABASE_URL", "")
     with tempfile.TemporaryDirectory() as home, temporary_database(Path(home)) as database:
         os.environ.update(
             DATABASE_URL=database,
@@ -46,6 +47,7 @@ def organization(tasks: int = 1) -> Iterator[str]:
         try:
             yield "bench"
         finally:
+            os.environ["DATABASE_URL"] = before
             connection.close()
             if pool := getattr(connection, "pool", None):
                 pool.close()
