@@ -132,18 +132,11 @@ def named_in(text: str) -> Message | None:
     It may be JSON all the same, and be refused for a number in it.
     """
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
+        name = json.loads(text)["request_id"]
+        documents.parse(documents.to_json(name))
+    except (ValueError, LookupError, TypeError, RecursionError, MalformedBody):
         return None
-    return Message("", {"request_id": body.get("request_id")}) if _names(body) else None
-
-
-def _names(body: Any) -> bool:
-    try:
-        name = documents.parse(json.dumps(body["request_id"]).encode())
-    except (MalformedBody, KeyError, TypeError, IndexError):
-        return False
-    return _is_short(name)
+    return Message("", {"request_id": name}) if _is_short(name) else None
 
 
 def encode(kind: str, **fields: Any) -> str:

@@ -87,9 +87,7 @@ _ASKING = frozenset(("--version", "-V", "--help", "-h", "--collect-only", "--co"
 _PIP = re.compile(r"pip[\d.]*")
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*|py")
 _TEST_FILE = re.compile(r"(?:.*[/\\])?(?:test_[^/\\]*|[^/\\]*_test|tests|runtests)\.py")
-_TEST_PROGRAM = re.compile(
-    r"(?:run[-_]?)?(?:all[-_]?|unit[-_]?)?tests?(?:\.(?:sh|bash|ps1|bat|cmd))"
-)
+_TEST_PROGRAM = re.compile(r"(?:run[-_]?)?(?:all[-_]?|unit[-_]?)?tests?\.(?:sh|bash|ps1|bat|cmd)")
 _TEST_SCRIPT = re.compile(r"(?:test|tests|spec|e2e|unit|integration)(?:[:._-].*)?|.*[:._-]tests?")
 _BUILD_SCRIPT = re.compile(r"(?:build|compile|bundle)(?:[:._-].*)?")
 _RUN = frozenset(("npm", "pnpm", "yarn", "bun", "deno"))

@@ -20,10 +20,11 @@ INDEXED = {
     "contexts_entry": "search || contexts_windows(id, '/' || level || '/' || organization_id)",
 }
 
-def index(schema_editor: BaseDatabaseSchemaEditor, table: str, indexed: str) -> None:
 
+def index(schema_editor: BaseDatabaseSchemaEditor, table: str, indexed: str) -> None:
     schema_editor.execute(f"DROP INDEX IF EXISTS idx_{table}_search")
     schema_editor.execute(f"CREATE INDEX idx_{table}_search ON {table} USING gin (({indexed}))")
+
 
 def build(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor != "postgresql":
@@ -37,12 +38,14 @@ def build(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
     for table, indexed in INDEXED.items():
         index(schema_editor, table, indexed)
 
+
 def drop(apps: object, schema_editor: BaseDatabaseSchemaEditor) -> None:
     if schema_editor.connection.vendor != "postgresql":
         return
     for table in INDEXED:
         index(schema_editor, table, "search")
     schema_editor.execute("DROP FUNCTION contexts_windows(bigint, text)")
+
 
 class Migration(migrations.Migration):
     dependencies = [("contexts", "0006_change_stamp")]

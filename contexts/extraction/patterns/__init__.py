@@ -17,7 +17,7 @@ import logging
 import tomllib
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -127,48 +127,47 @@ def shipped() -> Rules:
     return load()
 
 
-class _Own:
-    """The user's file, named once at the start, and what is in use since it was first asked for."""
-
-    path: Path | None = None
-    rules: Rules | None = None
+# The file of the user's own rules, when there is one.
+_own: list[Path] = []
 
 
 def use(path: Path | None) -> None:
     """Names the file of the user's own rules, for `in_use`; it is read when they are needed."""
-    _Own.path, _Own.rules = path, None
+    _own[:] = [path] if path is not None else []
+    in_use.cache_clear()
 
 
+@cache
 def in_use() -> Rules:
     """The shipped rules and the user's own, read once.
 
     A start refuses a file that is wrong (`mistake_in`). One that went wrong since is left out.
     """
-    if _Own.rules is None:
-        rules = shipped()
-        if _Own.path is not None:
-            try:
-                rules = load([_Own.path])
-            except RulesError as error:
-                logger.warning("own pattern rules are left out: %s", str(error))
-        _Own.rules = rules
-    return _Own.rules
+    try:
+        return load(_own)
+    except RulesError as error:
+        logger.warning("own pattern rules are left out: %s", str(error))
+        return shipped()
 
 
 def mistake_in(path: Path) -> str:
     """Why a file of rules cannot be used, or which of its own examples it fails; "" when right."""
     try:
-        for rule in _read(path):
-            for language in rule.languages if trees.installed() else ():
-                alone = Rules((rule,))
-                for examples, expected in ((rule.found, True), (rule.not_found, False)):
-                    for text in examples:
-                        if bool(alone.find(language, text)) != expected:
-                            told = "does not find" if expected else "finds"
-                            return f"{path.name}: rule {rule.id!r} {told} its example {text[:60]!r}"
         load([path])
+        failed = next(filter(None, map(_failed_example, _read(path))), "")
     except RulesError as error:
         return str(error)
+    return failed and f"{path.name}: {failed}"
+
+
+def _failed_example(rule: Rule) -> str:
+    examples = [(text, True) for text in rule.found] + [(text, False) for text in rule.not_found]
+    for language in rule.languages if trees.installed() else ():
+        for text, expected in examples:
+            finds = bool(Rules((rule,)).find(language, text))
+            if finds != expected:
+                does = "finds" if finds else "does not find"
+                return f"rule {rule.id!r} {does} its example {text[:60]!r}"
     return ""
 
 
