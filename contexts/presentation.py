@@ -2,7 +2,8 @@
 
 from contexts import markdown
 from contexts.models import Entry
-from contexts.queries import Resolved, timestamp
+from contexts.queries import timestamp
+from contexts.resolving import Resolved
 
 
 def as_markdown(resolved: Resolved, entries: list[Entry], max_tokens: int | None) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from contexts import queries
+from contexts import queries, resolving
 from contexts.admin import addresses, diffs, rendering
 from contexts.admin.lists import every, without_documents
 from contexts.levels import CHILD, LEVELS, Level
@@ -80,7 +80,7 @@ class ResolvedPanel:
 
 def resolved(level: Level, row: Context) -> ResolvedPanel:
     """What an agent at `row` sees. Raises `NotFound`."""
-    found = queries.resolve(level, row.organization_id, row.context_id)
+    found = resolving.resolve(level, row.organization_id, row.context_id)
     setters = found.setters
     names = [link.level.name for link in setters.values()]
     legend = [

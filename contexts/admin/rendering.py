@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from contexts import merging
-from contexts.queries import Link
+from contexts.resolving import Link
 
 MOST_LINES = 2_000
 

@@ -7,13 +7,13 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from contexts import merging, queries
+from contexts import merging, resolving
 from contexts.admin import rendering
 from contexts.admin.rendering import Line
 from contexts.levels import Document, Level
 from contexts.models import owned
 from contexts.pages import addresses
-from contexts.queries import Link
+from contexts.resolving import Link
 
 MOST_LINES = 2_000
 LONGEST = 120
@@ -73,7 +73,7 @@ class Resolved:
 
 def resolved(level: Level, organization_id: str, context_id: str) -> Resolved:
     """What an agent there sees. Raises `NotFound`."""
-    found = queries.resolve(level, organization_id, context_id)
+    found = resolving.resolve(level, organization_id, context_id)
     setters = found.setters
     documents = [_data(organization_id, link) for link in found.chain]
     lines = rendering.lines(found.data)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from contexts import entries, queries, services
+from contexts import entries, resolving, services
 from contexts.changes import Author
 from contexts.errors import Invalid, NotFound
 from contexts.identifiers import is_context_id
@@ -73,8 +73,8 @@ class Hooks:
             self._ensure_task(session)
         branch_id = self._ensure_branch(session)
         organization_id = self.author.organization_id
-        resolved = queries.resolve(BRANCH, organization_id, branch_id)
-        newest = queries.newest_entries(organization_id, resolved.chain)
+        resolved = resolving.resolve(BRANCH, organization_id, branch_id)
+        newest = resolving.newest_entries(organization_id, resolved.chain)
         return Handled(as_markdown(resolved, newest, MOST_TOKENS))
 
     def _prompt(self, event: Event, session: Session) -> None:

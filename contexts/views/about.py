@@ -17,6 +17,7 @@ from contexts import (
     history,
     queries,
     requests,
+    resolving,
     services,
     upstream,
 )
@@ -69,13 +70,13 @@ class ContextWithParts(ContextViews):
         budget = requests.whole_number(request, "max_tokens", None, 1, MOST_TOKENS)
         upstream.refresh(organization_id)
         if at is None:
-            resolved = queries.resolve(self.level, organization_id, context_id)
+            resolved = resolving.resolve(self.level, organization_id, context_id)
         else:
-            resolved = queries.resolve_as_of(self.level, organization_id, context_id, at)
+            resolved = resolving.resolve_as_of(self.level, organization_id, context_id, at)
         wants_markdown = getattr(request.accepted_renderer, "format", "") == "markdown"
         newest: list[Entry] = []
         if wants_markdown or "entries" in include:
-            newest = queries.newest_entries(organization_id, resolved.chain, at)
+            newest = resolving.newest_entries(organization_id, resolved.chain, at)
         if wants_markdown:
             text = as_markdown(resolved, newest, budget).encode()
             return conditional(request, _etag(text), text, "text/markdown; charset=utf-8")

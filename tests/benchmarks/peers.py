@@ -49,7 +49,7 @@ def _rate(work: Callable[[int], Any], times: int) -> float:
 
 
 def _in_process(organization_id: str, theirs: Any, made: int, size: int) -> None:
-    from contexts import queries, services
+    from contexts import resolving, services
     from contexts.changes import Author
     from contexts.levels import TASK
 
@@ -72,7 +72,7 @@ def _in_process(organization_id: str, theirs: Any, made: int, size: int) -> None
         theirs.put(space, f"t{number}", edited(theirs.get(space, f"t{number}").value))
 
     def resolve(number: int) -> None:
-        queries.resolve(TASK, organization_id, f"t{number % 50}").answer()
+        resolving.resolve(TASK, organization_id, f"t{number % 50}").answer()
 
     name = type(theirs).__name__
     figures = in_turns(

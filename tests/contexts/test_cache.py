@@ -15,7 +15,7 @@ from contexts.access import Caller
 from contexts.breaker import PAUSE_SECONDS, Breaker
 from contexts.cache import LRU
 from contexts.levels import PROJECT
-from contexts.queries import resolve
+from contexts.resolving import resolve
 from tests.instances import Instance
 
 GENEROUS = 5.0

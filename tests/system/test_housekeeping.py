@@ -12,7 +12,7 @@ from celery.worker import state
 from django.db import connection
 from rest_framework.test import APIClient
 
-from contexts import compaction, history, queries, services, tasks
+from contexts import compaction, history, resolving, services, tasks
 from contexts.access import Caller
 from contexts.errors import Gone
 from contexts.levels import GLOBAL, PROJECT, Document, Level
@@ -53,7 +53,7 @@ def past(clock: time_machine.Traveller, owner: Caller) -> Caller:
 
 def at(owner: Caller, context_id: str, day: float) -> Any:
     when = BEGIN + day * DAY
-    return queries.resolve_as_of(PROJECT, owner.organization_id, context_id, when).data["value"]
+    return resolving.resolve_as_of(PROJECT, owner.organization_id, context_id, when).data["value"]
 
 
 def test_every_point_in_time_that_is_kept_reads_as_before(past: Caller) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from contexts import services
 from contexts.access import Caller
 from contexts.levels import LEVELS, Document
-from contexts.queries import Resolved, resolve
+from contexts.resolving import Resolved, resolve
 
 IDS = {"global": "global", "project": "p1", "branch": "b1", "task": "t1"}
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -15,7 +15,7 @@ from contexts.access import Caller
 from contexts.errors import NotFound
 from contexts.levels import BRANCH, GLOBAL, LEVELS, TASK, Document, Level
 from contexts.models import Entry, Role
-from contexts.queries import newest_entries, resolve
+from contexts.resolving import newest_entries, resolve
 from tests.conftest import make_organization
 from tests.contexts.resolution.chains import HOUR, IDS, START, resolved, set_data, whole
 

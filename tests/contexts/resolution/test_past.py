@@ -12,7 +12,7 @@ from contexts.compaction import compact
 from contexts.errors import Gone, NotFound
 from contexts.levels import BRANCH, PROJECT, TASK, Document
 from contexts.models import Role
-from contexts.queries import resolve, resolve_as_of
+from contexts.resolving import resolve, resolve_as_of
 from tests.conftest import make_organization
 from tests.contexts.resolution.chains import HOUR, START, set_data, whole
 

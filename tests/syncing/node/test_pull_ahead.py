@@ -1,7 +1,6 @@
 """The page behind the last one is asked for while that is stored."""
 
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,28 +18,18 @@ from tests.syncing.hubs import (
     Asked,
     ScriptedHub,
     away,
-    exchange,
-    linked_to,
 )
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def hub() -> ScriptedHub:
-    return ScriptedHub()
-
-
-@pytest.fixture
-def client(hub: ScriptedHub, organization: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def behind(hub: ScriptedHub, client: CloudClient, monkeypatch: pytest.MonkeyPatch) -> CloudClient:
     """Of a node that is ten changes behind; pages have four."""
     monkeypatch.setattr(pull, "PAGE", 4)
-    with linked_to(hub) as client:
-        exchange(client)
-        for value in range(10):
-            hub.write(PROJECT, "p1", ORGANIZATION, data={"theirs": value})
-        hub.asked.clear()
-        yield client
+    for value in range(10):
+        hub.write(PROJECT, "p1", ORGANIZATION, data={"theirs": value})
+    return client
 
 
 def cursor() -> int:
@@ -48,7 +37,7 @@ def cursor() -> int:
 
 
 def test_it_is_asked_for_before_the_last_one_is_stored(
-    hub: ScriptedHub, client: CloudClient, monkeypatch: pytest.MonkeyPatch
+    hub: ScriptedHub, behind: CloudClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked, store = threading.Event(), pull._store
 
@@ -64,14 +53,14 @@ def test_it_is_asked_for_before_the_last_one_is_stored(
         return store(*page)
 
     monkeypatch.setattr(pull, "_store", when_asked)
-    start, ahead = cursor(), Ahead(client)
-    assert pull.pull_once(ORGANIZATION, client, ahead=ahead) == pull.Pulled(4, more=True)
+    start, ahead = cursor(), Ahead(behind)
+    assert pull.pull_once(ORGANIZATION, behind, ahead=ahead) == pull.Pulled(4, more=True)
     assert cursor() == start + 4
 
 
-def test_all_come_once_each_and_tell_what_is_stored(hub: ScriptedHub, client: CloudClient) -> None:
-    start, ahead = cursor(), Ahead(client)
-    pulled = [pull.pull_once(ORGANIZATION, client, ahead=ahead) for _ in range(3)]
+def test_all_come_once_each_and_tell_what_is_stored(hub: ScriptedHub, behind: CloudClient) -> None:
+    start, ahead = cursor(), Ahead(behind)
+    pulled = [pull.pull_once(ORGANIZATION, behind, ahead=ahead) for _ in range(3)]
     assert [each.changes for each in pulled] == [4, 4, 2]
     assert not pulled[-1].more
     questions = [asked.query for asked in hub.asked_for("changes/")]
@@ -81,30 +70,30 @@ def test_all_come_once_each_and_tell_what_is_stored(hub: ScriptedHub, client: Cl
 
 
 def test_a_page_that_is_not_the_next_is_thrown_away(
-    hub: ScriptedHub, client: CloudClient, monkeypatch: pytest.MonkeyPatch
+    hub: ScriptedHub, behind: CloudClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    start, ahead = cursor(), Ahead(client)
+    start, ahead = cursor(), Ahead(behind)
     with monkeypatch.context() as patch:
         patch.setattr(pull, "_store", lambda *page: False)
-        assert pull.pull_once(ORGANIZATION, client, ahead=ahead).changes == 0
-    while pull.pull_once(ORGANIZATION, client, ahead=ahead).more:
+        assert pull.pull_once(ORGANIZATION, behind, ahead=ahead).changes == 0
+    while pull.pull_once(ORGANIZATION, behind, ahead=ahead).more:
         pass
     assert cursor() == start + 10
 
 
 def test_what_goes_wrong_with_it_is_told_when_it_is_needed(
-    hub: ScriptedHub, client: CloudClient
+    hub: ScriptedHub, behind: CloudClient
 ) -> None:
-    start, ahead = cursor(), Ahead(client)
+    start, ahead = cursor(), Ahead(behind)
 
     def lost(question: Asked) -> Answer | None:
         return away(question) if question.query.get("stored") else None
 
     hub.script = lost
-    assert pull.pull_once(ORGANIZATION, client, ahead=ahead).changes == 4
+    assert pull.pull_once(ORGANIZATION, behind, ahead=ahead).changes == 4
     with pytest.raises(HubAway):
-        pull.pull_once(ORGANIZATION, client, ahead=ahead)
+        pull.pull_once(ORGANIZATION, behind, ahead=ahead)
     hub.script = lambda question: None
-    while pull.pull_once(ORGANIZATION, client, ahead=ahead).more:
+    while pull.pull_once(ORGANIZATION, behind, ahead=ahead).more:
         pass
     assert cursor() == start + 10

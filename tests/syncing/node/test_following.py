@@ -33,13 +33,11 @@ from tests.syncing.hubs import (
     ScriptedHub,
     always,
     away,
-    exchange,
-    linked_to,
     listening,
 )
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TRANSCRIPT = next((Path(__file__).parent.parent / "data" / "transcripts").glob("*.jsonl"))
+TRANSCRIPT = next((Path(__file__).parents[2] / "data" / "transcripts").glob("*.jsonl"))
 
 
 class Clock:
@@ -50,19 +48,6 @@ class Clock:
 
     def monotonic(self) -> float:
         return self.now
-
-
-@pytest.fixture
-def hub() -> ScriptedHub:
-    return ScriptedHub()
-
-
-@pytest.fixture
-def client(hub: ScriptedHub, organization: str) -> Iterator[CloudClient]:
-    with linked_to(hub) as client:
-        exchange(client)
-        hub.asked.clear()
-        yield client
 
 
 @pytest.fixture
