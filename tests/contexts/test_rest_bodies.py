@@ -1,4 +1,4 @@
-"""The bodies that REST takes, as they were meant, and those that it refuses."""
+"""The bodies that REST takes, as they were meant and without secrets, and those that it refuses."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from tests.contexts.rest import TASKS, head, make_task
+from tests.contexts.rest import API, TASKS, head, make_task
 
 
 def nested(depth: int) -> Any:
@@ -134,3 +134,60 @@ def test_a_body_of_exactly_the_limit_is_taken(teammate_client: APIClient, settin
         body = empty.replace('""', '"' + "x" * (1_000 - len(empty) + extra) + '"')
         answer = teammate_client.post(TASKS, body, content_type="application/json")
         assert answer.status_code == status, extra
+
+
+@pytest.mark.parametrize(
+    ("address", "body"),
+    [
+        ("progress", {}),
+        ("progress", {"content": ""}),
+        ("progress", {"content": 5}),
+        ("progress", {"content": None}),
+        ("progress", {"content": "x", "agent": 5}),
+        ("progress", {"content": "x", "agent": "a" * 151}),
+        ("progress", {"content": "x", "category": "technical"}),
+        ("insights", {"content": "x", "category": "other"}),
+        ("insights", {"content": "x", "importance": 1}),
+        ("insights", {"content": "x", "importance": True}),
+        ("revert", {}),
+        ("revert", {"version": "1"}),
+        ("revert", {"version": 0}),
+        ("revert", {"version": 1.5}),
+        ("revert", {"version": True}),
+        ("complete", {}),
+        ("complete", {"completion_summary": 1}),
+        ("delegations", {"delegate_to": "project"}),
+        ("delegations", {"delegate_to": "project", "delegate_data": {}}),
+        ("delegations", {"delegate_to": "task", "delegate_data": {}, "delegation_reason": ""}),
+        ("delegations", {"delegate_to": "above", "delegate_data": {}}),
+        ("delegations", {"delegate_to": "project", "delegate_data": []}),
+        ("delegations", {"delegate_to": "project", "delegate_data": {}, "delegation_reason": 1}),
+        ("delegations", {"delegate_to": 1, "delegate_data": {}}),
+    ],
+)
+def test_bad_bodies_are_refused_and_write_nothing(
+    teammate_client: APIClient, address: str, body: dict[str, Any]
+) -> None:
+    make_task(teammate_client)
+    before = head(teammate_client)
+    answer = teammate_client.post(f"{TASKS}t1/{address}/", body, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert answer.json()["validation_errors"]
+    assert head(teammate_client) == before
+
+
+def test_secrets_are_not_kept(teammate_client: APIClient) -> None:
+    key = "ghp_" + "a1B2" * 9
+    make_task(teammate_client, data={"note": f"push with {key}", "password": "hunter2 hunter2"})
+    teammate_client.post(f"{TASKS}t1/progress/", {"content": f"used {key}"}, format="json")
+    teammate_client.post(
+        f"{TASKS}t1/delegations/",
+        {"delegate_to": "project", "delegate_data": {"t": key}, "delegation_reason": key},
+        format="json",
+    )
+    for address in ("task/t1/", "task/t1/entries/", "task/t1/history/", "project/p1/"):
+        text = teammate_client.get(f"{API}contexts/{address}").content.decode()
+        assert key not in text
+        assert "hunter2" not in text
+    assert key not in teammate_client.get(f"{API}delegations/").content.decode()
+    assert "[redacted:" in teammate_client.get(f"{TASKS}t1/").content.decode()

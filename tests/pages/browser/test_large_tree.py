@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, expect
 
 from tests.instances import Instance, temporary_database
-from tests.pages.browsing import Visit, as_admin, launch, patch, visit
+from tests.pages.browsing import Visit, patch
 
 pytestmark = [pytest.mark.browser, pytest.mark.once]
 BRANCHES, TASKS, PAGE = 300, 5_000, 50
@@ -42,16 +42,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
         instance.manage("shell", "-c", MAKE)
         yield instance
         instance.kill()
-
-
-@pytest.fixture
-def admin(site: Instance) -> Iterator[Visit]:
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        with visit(browser, site) as visiting:
-            as_admin(visiting)
-            yield visiting
-        browser.close()
 
 
 def rows(page: Page, parent: str) -> Locator:

@@ -12,7 +12,7 @@ from contexts import search
 from contexts.access import Caller
 from contexts.levels import TASK
 from contexts.models import BranchContext, Context, Entry, TaskContext
-from tests.contexts.test_search import find, make, note
+from tests.contexts.search.finding import find, make, note
 
 FEW, MANY = 1_500, 6_000
 

@@ -3,7 +3,6 @@
 import logging
 import ssl
 import traceback
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -29,21 +28,6 @@ from tests.syncing.hubs import (
     failure_of,
     listening,
 )
-
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
-
-
-@pytest.fixture(autouse=True)
-def no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in PROXIES:
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def server() -> Iterator[Listening]:
-    with listening(ScriptedHub()) as server:
-        yield server
 
 
 @pytest.mark.parametrize(

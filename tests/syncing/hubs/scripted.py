@@ -1,22 +1,13 @@
 """A hub by script: it keeps a feed in a list and takes pushes in, and where a test says so it
-answers otherwise. A node's client asks it over HTTP, on loopback or within the process.
+answers otherwise. A node's client asks it within the process.
 """
 
-import contextlib
-import ssl
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from unittest import mock
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx2
-import pytest
-from django.db import connections
-from django.test import override_settings
 from django.utils import timezone
 
 from contexts import documents
@@ -24,11 +15,8 @@ from contexts.documents import revision_of, to_json
 from contexts.identifiers import uuid7
 from contexts.levels import LEVELS, Document, Level
 from contexts.queries import timestamp
-from syncing import client as cloud
-from syncing import journal, link, pull, tasks, wire
+from syncing import wire
 from syncing.client import CloudClient
-from syncing.errors import SyncError
-from syncing.push import Pushed, push_due
 
 KEY = "ctx_a-key-that-nobody-may-read"
 ORGANIZATION = "global"
@@ -258,12 +246,6 @@ class ScriptedHub:
         return CloudClient("http://hub.invalid", key, transport=httpx2.MockTransport(handle))
 
 
-def failure_of(call: Callable[[], Any]) -> SyncError:
-    with pytest.raises(SyncError) as failed:
-        call()
-    return failed.value
-
-
 def away(asked: Asked) -> Answer | None:
     """A script: nobody answers."""
     raise httpx2.ConnectError("Connection refused")
@@ -273,125 +255,3 @@ def always(status: int, body: Any = None, **headers: str) -> Script:
     """A script: the same answer to everything."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return lambda asked: Answer(status, body or {"success": False}, named)
-
-
-@contextlib.contextmanager
-def linked_to(hub: ScriptedHub, url: str = "") -> Iterator[CloudClient]:
-    """Makes this instance a node of `hub` (at `url` when that listens); nothing runs by itself."""
-    client = CloudClient(url, KEY) if url else hub.client()
-    url = url or "http://hub.invalid"
-    with (
-        override_settings(
-            CONTEXTSYS_CLOUD_URL=url, CONTEXTSYS_CLOUD_KEY=KEY, CONTEXTSYS_CLOUD_INSECURE=False
-        ),
-        mock.patch.object(cloud, "_current", ((url, KEY, False), client)),
-        mock.patch.object(tasks, "nudge"),
-    ):
-        try:
-            yield client
-        finally:
-            client.close()
-
-
-def exchange(client: CloudClient) -> Pushed:
-    """One sweep, push and pull of everything."""
-    link.link_of(ORGANIZATION)
-    journal.sweep(ORGANIZATION)
-    pushed = push_due(ORGANIZATION, client)
-    while pull.pull_once(ORGANIZATION, client).more:
-        pass
-    return pushed
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: "_Server"
-
-    def do_GET(self) -> None:
-        self._reply()
-
-    def do_POST(self) -> None:
-        self._reply()
-
-    def _reply(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
-        parts = urlsplit(self.path)
-        asked = Asked(
-            self.command,
-            parts.path.removeprefix(PREFIX),
-            dict(parse_qsl(parts.query)),
-            documents.parse(body, DEEPEST) if body else None,
-            dict(self.headers),
-        )
-        self.server.listening.peers.append(self.client_address[1])
-        try:
-            raw = self.server.listening.raw
-            if raw is not None:
-                raw(self)
-                return
-            answer = self.server.listening.hub.answer(asked)
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.content)))
-            self.end_headers()
-            self.wfile.write(answer.content)
-        except httpx2.ConnectError:
-            self.close_connection = True
-        except (ConnectionError, ssl.SSLError):
-            # The client has gone, as some tests want it to.
-            self.close_connection = True
-        finally:
-            connections.close_all()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        return
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    listening: "Listening"
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        return
-
-
-class Listening:
-    """A scripted hub on a free port of loopback.
-
-    `peers` are the clients' ports, one a request: a kept connection shows as the same again.
-    `raw` answers in the hub's stead, with the handler in its hands.
-    """
-
-    def __init__(self, hub: ScriptedHub, context: ssl.SSLContext | None = None) -> None:
-        self.hub = hub
-        self.peers: list[int] = []
-        self.raw: Callable[[BaseHTTPRequestHandler], None] | None = None
-        self._server = _Server(("127.0.0.1", 0), _Handler)
-        self._server.listening = self
-        if context is not None:
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True, do_handshake_on_connect=False
-            )
-        scheme = "http" if context is None else "https"
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-
-@contextlib.contextmanager
-def listening(hub: ScriptedHub, context: ssl.SSLContext | None = None) -> Iterator[Listening]:
-    """The hub on a free port of loopback, with TLS when a context is given."""
-    server = Listening(hub, context)
-    try:
-        yield server
-    finally:
-        server.close()
