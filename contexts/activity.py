@@ -31,8 +31,9 @@ def of(organization_id: str, task_id: str) -> Document:
     if newest is None:
         return _Activity().document()
     pending = _unfinished(organization_id, task_id)
-    key = f"activity|{organization_id}|{task_id}|{entries.count()}|{newest}"
-    kept = None if pending else cache.get(key)
+    # No organization's id is empty: this is no chain's.
+    kept_as = f"activity||{organization_id}|{task_id}", f"{entries.count()}|{newest}"
+    kept = None if pending else cache.get(*kept_as)
     if kept is not None:
         document: Document = documents.parse(kept)
         return document
@@ -44,7 +45,7 @@ def of(organization_id: str, task_id: str) -> Document:
         activity.add(_object(extracted), at)
     document = activity.document()
     if not pending:
-        cache.put(key, documents.to_json(document))
+        cache.put(*kept_as, documents.to_json(document))
     return document
 
 

@@ -1,8 +1,9 @@
-"""The resolve cache: folded documents, keyed by the revisions of their chain.
+"""The resolve cache: of each context its fold, with the revisions that it was made from.
 
-A revision names its content, so an entry can never be stale and nothing invalidates it. Near
-is a bounded LRU in the process; with `REDIS_URL` there is a shared one behind it, which a
-breaker leaves alone for a while after a failure: without Redis reading is slower, never wrong.
+A revision names its content, so what is found for the right ones can never be stale and nothing
+invalidates it; a fold of newer ones takes its place. Near is a bounded LRU in the process; with
+`REDIS_URL` there is a shared one behind it, which a breaker leaves alone for a while after a
+failure: without Redis reading is slower, never wrong.
 """
 
 import hashlib
@@ -28,6 +29,11 @@ class LRU:
         self._values: OrderedDict[str, bytes] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """The bytes of all values."""
+        return self._bytes
 
     def get(self, key: str) -> bytes | None:
         with self._lock:
@@ -76,30 +82,34 @@ breaker = Breaker()
 counts = Counts()
 
 
-def get(chain: str) -> bytes | None:
-    """The folded document of a chain (its ids and revisions), from here or from Redis."""
-    key = _key(chain)
-    value = near.get(key)
-    if value is None:
-        value = _ask_shared("get", key)
-        if value is not None:
-            near.put(key, value)
-    if value is None:
-        counts.misses += 1
-    else:
-        counts.hits += 1
-    return value
+def get(subject: str, state: str) -> bytes | None:
+    """What is kept of a subject (a chain's ids) if it was made in that state (its revisions)."""
+    key, prefix = _key(subject), _prefix(state)
+    kept = near.get(key)
+    if kept is None or not kept.startswith(prefix):
+        kept = _ask_shared("get", key)
+        if kept is not None and kept.startswith(prefix):
+            near.put(key, kept)
+        else:
+            counts.misses += 1
+            return None
+    counts.hits += 1
+    return kept[len(prefix) :]
 
 
-def put(chain: str, folded: bytes) -> None:
-    """Keeps the folded document of a chain."""
-    key = _key(chain)
-    near.put(key, folded)
-    _ask_shared("set", key, folded, SHARED_SECONDS)
+def put(subject: str, state: str, value: bytes) -> None:
+    """Keeps it instead of what was made of the subject in another state."""
+    key, kept = _key(subject), _prefix(state) + value
+    near.put(key, kept)
+    _ask_shared("set", key, kept, SHARED_SECONDS)
 
 
-def _key(chain: str) -> str:
-    return "folded:" + hashlib.sha256(chain.encode()).hexdigest()
+def _key(subject: str) -> str:
+    return "kept:" + hashlib.sha256(subject.encode()).hexdigest()
+
+
+def _prefix(state: str) -> bytes:
+    return state.encode() + b"\n"
 
 
 def _ask_shared(method: str, *arguments: Any) -> Any:

@@ -104,11 +104,11 @@ def resolve(level: Level, organization_id: str, context_id: str) -> Resolved:
     if found is None:
         raise NotFound
     chain: Sequence[Link] = _links(level, found)
-    folded = cache.get(_cache_key(organization_id, chain))
+    folded = cache.get(*_cached_as(organization_id, chain))
     if folded is None:
         # The documents may be newer than the revisions just read: keep what belongs together.
         chain, folded = _fold_anew(level, organization_id, chain)
-        cache.put(_cache_key(organization_id, chain), folded)
+        cache.put(*_cached_as(organization_id, chain), folded)
     return Resolved(chain, folded)
 
 
@@ -121,7 +121,7 @@ def _fold_anew(
 ) -> tuple[list[Link], bytes]:
     """The chain as it is now and its fold, laid on that of those above where the cache has it."""
     context_id, higher = seen[0].context_id, seen[1:]
-    above = cache.get(_cache_key(organization_id, higher)) if higher else None
+    above = cache.get(*_cached_as(organization_id, higher)) if higher else None
     if above is not None:
         found = _WITH_OWN[level.name].first(organization_id, context_id)
         if found is None:
@@ -133,12 +133,14 @@ def _fold_anew(
     chain = [Link(each, row.context_id, row.revision) for each, row in rows]
     above = _fold([row.data for _, row in rows[1:]])
     if rows[1:]:
-        cache.put(_cache_key(organization_id, chain[1:]), above)
+        cache.put(*_cached_as(organization_id, chain[1:]), above)
     return chain, _lay_on(above, rows[0][1].data)
 
 
-def _cache_key(organization_id: str, chain: Sequence[Link]) -> str:
-    return "|".join([organization_id, *(f"{link.context_id}@{link.revision}" for link in chain)])
+def _cached_as(organization_id: str, chain: Sequence[Link]) -> tuple[str, str]:
+    """The ids and the revisions of a chain; no id has a bar in it."""
+    ids = "|".join([organization_id, *(link.context_id for link in chain)])
+    return ids, "|".join(link.revision for link in chain)
 
 
 def _chain_rows(level: Level, organization_id: str, context_id: str) -> list[tuple[Level, Context]]:

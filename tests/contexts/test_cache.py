@@ -251,3 +251,34 @@ def test_without_a_shared_cache_nothing_is_asked_of_it(
     assert resolve(PROJECT, "global", "p1").data == {"a": 1}
     assert (cache.counts.hits, cache.counts.misses) == (1, 2)
     assert cache.breaker.allows
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_of_a_context_only_the_newest_fold_is_kept(owner: Caller) -> None:
+    """A server that runs for months holds one a context, not one a revision."""
+    make_project(owner)
+    resolve(PROJECT, "global", "p1")
+    one = cache.near.size
+    for number in range(2, 30):
+        set_number(owner, number)
+        assert resolve(PROJECT, "global", "p1").data == {"a": number}
+    assert cache.near.size < 1.1 * one
+
+
+@pytest.mark.usefixtures("fresh_cache")
+def test_what_was_made_in_another_state_is_not_found_and_gives_way(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.CONTEXTSYS_REDIS_URL = "redis://shared"
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "y"}
+    }
+    cache.put("a|b", "1|1", b"old")
+    # As another process sees it, which then keeps its own.
+    monkeypatch.setattr(cache, "near", LRU(2**20))
+    assert [cache.get("a|b", state) for state in ("1|1", "1|12", "1", "")] == [b"old", *[None] * 3]
+    cache.put("a|b", "1|12", b"new")
+    assert [cache.get("a|b", state) for state in ("1|1", "1|12")] == [None, b"new"]
+    cache.near.clear()
+    assert [cache.get("a|b", state) for state in ("1|1", "1|12")] == [None, b"new"]
+    caches["default"].clear()

@@ -82,10 +82,10 @@ def test_documents_that_change_between_the_two_reads_are_never_kept_as_the_old_o
     before = LEVELS[level_name].rows("global").get().revision
     look_up = cache.get
 
-    def look_up_late(key: str) -> bytes | None:
+    def look_up_late(subject: str, state: str) -> bytes | None:
         monkeypatch.setattr(cache, "get", look_up)
         set_data(chain, level_name, {"late": 1})
-        return look_up(key)
+        return look_up(subject, state)
 
     monkeypatch.setattr(cache, "get", look_up_late)
     seen = resolved("task")
@@ -100,7 +100,7 @@ def test_documents_that_change_between_the_two_reads_are_never_kept_as_the_old_o
 def test_a_context_deleted_between_the_two_reads_is_not_found(
     chain: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def look_up_and_lose(key: str) -> None:
+    def look_up_and_lose(subject: str, state: str) -> None:
         services.delete(chain, PROJECT, "p1", cascade=True)
 
     monkeypatch.setattr(cache, "get", look_up_and_lose)

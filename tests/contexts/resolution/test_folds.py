@@ -197,9 +197,9 @@ def test_what_changes_above_between_the_two_queries_is_not_mixed(
     set_data(chain, "task", {"b": 1})
     get = cache.get
 
-    def meanwhile(key: str) -> bytes | None:
-        found = get(key)
-        if "t1@" not in key:
+    def meanwhile(subject: str, state: str) -> bytes | None:
+        found = get(subject, state)
+        if "t1" not in subject.split("|"):
             monkeypatch.setattr(cache, "get", get)
             set_data(chain, "branch", {"a": "new"})
         return found
