@@ -4,7 +4,7 @@ Django takes ten times as long to compose their SQL as the database does to answ
 three times as long to plan it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -27,24 +27,30 @@ class Prepared:
         self._marks = [
             UUID(int=number) if kind is UUID else f"\1{number}" for number, kind in enumerate(kinds)
         ]
-        # By database: the statement, its parameters, and what else is made once.
-        self._composed: dict[str, tuple[str, list[Any], Any]] = {}
+        # By database: the statement, its parameters (each a value's place, or what is always
+        # the same), and what else is made once.
+        self._composed: dict[str, tuple[str, list[tuple[int | None, Any]], Any]] = {}
 
     def first(self, *values: str | UUID) -> tuple[Any, ...] | None:
         row, _ = self._ask(*values)
         return row
 
     def _ask(self, *values: str | UUID) -> tuple[tuple[Any, ...] | None, Any]:
-        sql, parameters, made = self._composed.get(connection.vendor) or self._compose()
-        given = dict(zip(map(_written, self._marks), map(_written, values), strict=True))
-        with planning_cursor() as cursor:
-            cursor.execute(sql, [given.get(each, each) for each in parameters])
+        database = connections[DEFAULT_DB_ALIAS]
+        sql, parameters, made = self._composed.get(database.vendor) or self._compose(database)
+        given = _written(database, values)
+        with planning_cursor(database) as cursor:
+            cursor.execute(
+                sql, [same if place is None else given[place] for place, same in parameters]
+            )
             return cursor.fetchone(), made
 
-    def _compose(self) -> tuple[str, list[Any], Any]:
+    def _compose(self, database: Any) -> tuple[str, list[tuple[int | None, Any]], Any]:
         compiler = self._build(*self._marks)[:1].query.get_compiler(DEFAULT_DB_ALIAS)
-        sql, parameters = compiler.as_sql()
-        composed = self._composed[connection.vendor] = sql, list(parameters), self._made(compiler)
+        sql, found = compiler.as_sql()
+        places = {mark: place for place, mark in enumerate(_written(database, self._marks))}
+        parameters = [(places.get(each), each) for each in found]
+        composed = self._composed[database.vendor] = sql, parameters, self._made(compiler)
         return composed
 
     def _made(self, compiler: Any) -> Any:
@@ -92,18 +98,20 @@ class _Instance:
         return instance
 
 
-def planning_cursor() -> Any:
+def planning_cursor(database: Any = None) -> Any:
     """A cursor like Django's, under which PostgreSQL plans a statement once a connection."""
-    database = connections[DEFAULT_DB_ALIAS]
+    database = database or connections[DEFAULT_DB_ALIAS]
     if database.vendor != "postgresql" or database.queries_logged:
         # Who logs statements wants to read them, parameters and all.
         return database.cursor()
     database.ensure_connection()
     # Django's own puts the parameters into the statement, and so never makes the same one twice.
     cursor = psycopg.Cursor(database.connection)
-    return database._prepare_cursor(cursor)  # type: ignore[attr-defined]
+    return database._prepare_cursor(cursor)
 
 
-def _written(value: str | UUID) -> Any:
-    native: bool = connection.features.has_native_uuid_field
-    return value.hex if isinstance(value, UUID) and not native else value
+def _written(database: Any, values: Sequence[str | UUID]) -> list[Any]:
+    """The values as the database takes them."""
+    if database.features.has_native_uuid_field:
+        return list(values)
+    return [value.hex if isinstance(value, UUID) else value for value in values]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.urls import include, path, re_path
+from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
@@ -11,7 +11,7 @@ from contexts.models import Delegation
 from contexts.views.about import ContextWithParts, TaskViews
 from contexts.views.asyncapi import AsyncApiView
 from contexts.views.capture import ActionsView, HooksView
-from contexts.views.feed import DecisionView, DelegationsView, FeedView, NothingHere
+from contexts.views.feed import DecisionView, DelegationsView, FeedView
 from contexts.views.schema import document_the_rest, documented
 
 VIEWS: dict[Level, type[ContextWithParts]] = {
@@ -55,5 +55,4 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
         name="docs",
     ),
-    re_path(r"^(?P<rest>.*)$", NothingHere.as_view()),
 ]

@@ -191,6 +191,7 @@ REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "contexts.views.schema.Schema",
     "EXCEPTION_HANDLER": "contexts.views.errors.answer_error",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "contexts.views.negotiation.RememberedNegotiation",
     "URL_FORMAT_OVERRIDE": None,
     "COERCE_DECIMAL_TO_STRING": False,
 }

@@ -1,6 +1,7 @@
 """What belongs to a context: its resolution, entries, history, delegations, completion."""
 
 import hashlib
+from functools import partial
 from typing import Any
 
 from django.http import HttpResponse
@@ -83,8 +84,11 @@ class ContextWithParts(ContextViews):
         more: dict[str, Any] = {}
         if "entries" in include:
             more["entries"] = [queries.present_entry(entry) for entry in newest]
-        answer = resolved.answer(with_sources="sources" in include, **more)
-        return conditional(request, _etag(answer), answer, requests.JSON)
+        # The revisions name the documents: nothing has to be made to tell that it is the same.
+        chain = [[link.context_id, link.revision] for link in resolved.chain]
+        etag = _etag(to_json([chain, sorted(include), more]))
+        answer = partial(resolved.answer, with_sources="sources" in include, **more)
+        return conditional(request, etag, answer, requests.JSON)
 
     @action(detail=True, methods=["post"])
     @write

@@ -1,5 +1,6 @@
 """What all views of the API share."""
 
+from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar, cast
 
@@ -53,12 +54,15 @@ class ApiView(APIView):
         return {**super().default_response_headers, "Cache-Control": "private, no-cache"}
 
 
-def conditional(request: Request, etag: str, body: bytes, media: str) -> HttpResponse:
-    """200 with the body, or 304 when the caller has it already."""
+def conditional(
+    request: Request, etag: str, body: bytes | Callable[[], bytes], media: str
+) -> HttpResponse:
+    """200 with the body, which may still have to be made, or 304 when the caller has it already."""
     headers = {"ETag": etag}
     if has_current(request, etag):
         return HttpResponse(status=304, headers=headers, content_type=media)
-    return HttpResponse(body, headers=headers, content_type=media)
+    made = body() if callable(body) else body
+    return HttpResponse(made, headers=headers, content_type=media)
 
 
 def write(method: Any) -> Any:
