@@ -22,8 +22,8 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 import pytest  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.test import Client  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
+from django.test import Client, TransactionTestCase  # noqa: E402
 from rest_framework.test import APIClient  # noqa: E402
 
 from contexts import agents, services  # noqa: E402
@@ -70,6 +70,21 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     if database["ENGINE"].endswith("sqlite3"):
         suffix = os.environ.get("PYTEST_XDIST_WORKER", "main")
         database["TEST"]["NAME"] = str(Path(_HOME) / f"test-{suffix}.sqlite3")
+
+
+# What migrations fill, for good.
+_FILLED = {"django_migrations", "django_content_type", "auth_permission"}
+
+
+def _empty_tables(case: TransactionTestCase) -> None:
+    """Instead of Django's flush, which truncates and then fills again: a tenth of the time."""
+    names = connection.introspection.django_table_names(only_existing=True, include_views=False)
+    with transaction.atomic(), connection.cursor() as cursor:
+        for name in set(names) - _FILLED:
+            cursor.execute(f"DELETE FROM {connection.ops.quote_name(name)}")
+
+
+TransactionTestCase._fixture_teardown = _empty_tables  # type: ignore[attr-defined]
 
 
 def make_organization(organization_id: str) -> None:
