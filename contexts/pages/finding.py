@@ -10,10 +10,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from contexts import merging, search
+from contexts.authentication import ORGANIZATION_HEADER
 from contexts.levels import LEVELS, Level
 from contexts.models import Context
 from contexts.pages import addresses
-from contexts.pages.visiting import Visitor, page
+from contexts.pages.visiting import Visitor, frame, page
 
 EACH = 6
 LONGEST = 200
@@ -46,10 +47,15 @@ class Found:
 
 @page
 def find(request: HttpRequest, visitor: Visitor) -> HttpResponse:
-    """What was found for `q`, most specific levels last, as choices of a list."""
+    """What was found for `q`, most specific levels last: choices of a list for a script that asks
+    while someone types, a page of its own for a browser without scripts.
+    """
     text = " ".join(request.GET.get("q", "").replace("\0", " ").split())[:LONGEST]
     found = [each for level in LEVELS.values() for each in _of(visitor, level, text)]
-    return render(request, "pages/found.html", {"found": found, "text": text})
+    told = {"found": found, "text": text}
+    if ORGANIZATION_HEADER in request.headers:
+        return render(request, "pages/found.html", told)
+    return render(request, "pages/finding.html", {**frame(request, visitor), **told})
 
 
 def _of(visitor: Visitor, level: Level, text: str) -> Iterator[Found]:

@@ -117,11 +117,9 @@ def test_no_page_of_another_organization_tells_of_this_one(
     stranger = signed_in("stan", elsewhere=Role.ADMIN)
     writer = Caller("global", "agent-7", Role.WRITER)
     delegations.delegate(writer, TASK, "t1", to="global", data={"secret": 1}, reason="hush")
-    for address in ("/", "/decisions/", "/find/?q=ship", "/find/?q=t1", "/news/?since=0"):
+    for address in ("/", "/decisions/", "/find/?q=shi", "/find/?q=t1", "/news/?since=0"):
         page = html(stranger, address)
-        assert not re.search(r"agent-7|\bship\b|\bhush\b|\bp1\b", page.replace("q=ship", "")), (
-            address
-        )
+        assert not re.search(r"agent-7|\bship\b|\bhush\b|\bp1\b", page), address
 
 
 def test_members_of_several_choose_and_the_choice_stays(signed_in: Humans, chain: Author) -> None:

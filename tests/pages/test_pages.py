@@ -310,13 +310,26 @@ def test_search_finds_ids_names_and_words_that_are_still_being_typed(
 
 
 def client_get(client: Client, text: str) -> str:
-    response = client.get("/find/", {"q": text})
+    """As the script of a page asks while someone types."""
+    organization = {"X-Contextsys-Organization": "global"}
+    response = client.get("/find/", {"q": text}, headers=organization)
     assert response.status_code in (200, 400)
     return response.content.decode()
 
 
 def test_search_marks_where_the_word_stands(reader: Client, chain: Author) -> None:
     assert "goal: <mark>shi</mark>p" in client_get(reader, "shi")
+
+
+def test_without_scripts_what_was_found_is_a_page(reader: Client, chain: Author) -> None:
+    page = html(reader, "/find/?q=shi")
+    assert "Found for “shi”" in page
+    links = re.findall(r'<a class="found[^>]*>', page)
+    assert links == ['<a class="found level-branch" href="/contexts/branch/b1/">']
+    assert "Nothing with “nowhere”." in html(reader, "/find/?q=nowhere")
+    assert "Type what to look for" in html(reader, "/find/")
+    # A script gets no frame around it.
+    assert "<html" not in client_get(reader, "shi")
 
 
 def test_a_notice_leads_to_where_something_can_be_done(
