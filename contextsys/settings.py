@@ -147,6 +147,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60.0},
     },
     "compact history": {"task": "contexts.tasks.compact_history", "schedule": 24 * 3600.0},
+    "expire receipts": {"task": "syncing.tasks.expire_receipts", "schedule": 24 * 3600.0},
 }
 if CONTEXTSYS_CLOUD_URL:
     # What piled up while there was no worker need not all run. By the clock of the worker, which

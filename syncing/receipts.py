@@ -1,7 +1,11 @@
 """Verdicts as a hub keeps them: the same entry again gets the same one (DESIGN §4)."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
+
+from django.conf import settings
+from django.utils import timezone
 
 from contexts.errors import ContextError
 from contexts.levels import Document
@@ -10,6 +14,8 @@ from contexts.prepared import Prepared
 from contexts.services import ForeignChange
 from contexts.services.rows import redacted
 from syncing.models import Receipt
+
+BATCH = 500
 
 
 class MutationReused(ContextError):
@@ -29,6 +35,22 @@ def find(organization_id: str, node: str, mutation_id: UUID) -> Receipt | None:
     if _IS_JUDGED.first(organization_id, node, mutation_id) is None:
         return None
     return owned(organization_id, Receipt, node=node, mutation_id=mutation_id).first()
+
+
+def expire() -> int:
+    """Forgets receipts that are older than the history that is kept; returns how many.
+
+    The log itself still tells what became of such a mutation, but for the conflict that it was
+    part of, and a node whose edit was based on one sends that base along. Safe beside others that
+    do the same, and to run again after it was broken off.
+    """
+    cutoff = timezone.now() - timedelta(days=settings.CONTEXTSYS_HISTORY_DAYS)
+    old = Receipt.objects.filter(at__lt=cutoff).values_list("pk", flat=True)
+    forgotten = 0
+    while batch := list(old[:BATCH]):
+        Receipt.objects.filter(pk__in=batch).delete()
+        forgotten += len(batch)
+    return forgotten
 
 
 def told_by(receipt: Receipt) -> Document:

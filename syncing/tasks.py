@@ -7,7 +7,8 @@ from django.conf import settings
 from kombu.exceptions import OperationalError
 
 from contexts.models import GlobalContext
-from syncing import following, journal, link
+from contexts.tasks import PATIENT
+from syncing import following, journal, link, receipts
 from syncing.client import client
 from syncing.errors import SyncError
 from syncing.nudging import Nudger
@@ -48,6 +49,11 @@ def sweep_journal() -> None:
     link.link_of(organization_id)
     journal.sweep(organization_id)
     push_journal(organization_id)
+
+
+@shared_task(**PATIENT)  # type: ignore[untyped-decorator]
+def expire_receipts() -> None:
+    receipts.expire()
 
 
 @shared_task

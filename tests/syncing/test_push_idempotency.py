@@ -1,9 +1,15 @@
 """`POST sync/push/`: whatever arrives twice is done once, and answered alike (DESIGN §4)."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+import time_machine
+from django.utils import timezone
 
+from syncing import receipts
+from syncing.models import Receipt
 from tests.syncing.pushing import Document, Hub, Node, entry, insight, task
 
 Prepare = Callable[[Hub], Document]
@@ -76,6 +82,35 @@ def test_the_same_again_gets_the_same_answer_and_changes_nothing(
     # Members in another order are the same entry.
     assert node.judged(dict(reversed(pushed.items()))) == first
     assert hub.status() == after
+
+
+@each_case
+def test_after_its_receipt_is_forgotten_it_is_still_known(
+    hub: Hub, node: Node, prepare: Prepare, verdict: str, settings: Any
+) -> None:
+    """Only that it was part of a conflict is not told again: the feed told that."""
+    pushed = prepare(hub)
+    first = node.judged(pushed)
+    after = hub.status()
+    assert receipts.expire() == 0
+    later = timezone.now() + timedelta(days=settings.CONTEXTSYS_HISTORY_DAYS, minutes=1)
+    with time_machine.travel(later):
+        assert receipts.expire() == 1
+        again = node.judged(pushed)
+    told = {"verdict": "merged", "conflict_id": None} if verdict == "conflict" else {}
+    assert again == {**first, **told}
+    assert hub.status() == after
+
+
+def test_many_receipts_are_forgotten_in_batches(
+    hub: Hub, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receipts, "BATCH", 2)
+    node.send(*(entry("task", f"t{number}", task({})) for number in range(10, 15)))
+    Receipt.objects.update(at=datetime(2020, 1, 1, tzinfo=UTC))
+    node.judged(entry("task", "t20", task({})))
+    assert receipts.expire() == 5
+    assert Receipt.objects.count() == 1
 
 
 @each_case

@@ -7,6 +7,7 @@ from contexts import compaction
 from contexts.models import Feed, owned
 from syncing import journal, pull
 from syncing.errors import SyncError
+from syncing.models import Receipt
 from syncing.push import push_due
 from tests.syncing.simulator.agents import Agent
 from tests.syncing.simulator.checks import check, kept, rests, unrest
@@ -67,7 +68,7 @@ class Simulation(World):
                 self.note(node, "crashed")
 
     def raise_floor(self) -> None:
-        """The hub forgets all superseded documents, and what they held with them."""
+        """The hub forgets all superseded documents, what they held with them, and its receipts."""
         found = kept(self)
         self.acknowledged = [
             (level, context_id, value)
@@ -79,6 +80,7 @@ class Simulation(World):
             feed.update(floor=feed.get().head)
             self.now += timedelta(seconds=1)
             compaction.compact(ORGANIZATION, self.now)
+            owned(ORGANIZATION, Receipt).delete()
         self.note(self.hub, "compacted its history")
 
     def come_to_rest(self) -> None:
