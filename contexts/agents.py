@@ -2,14 +2,18 @@
 
 import hashlib
 import secrets
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet, Subquery
 from django.utils import timezone
 
-from contexts import broadcast
+from contexts import broadcast, resolving
 from contexts.errors import IdTaken, Invalid
 from contexts.identifiers import is_context_id
+from contexts.levels import LEVELS, Level
 from contexts.models import Agent, Role
 from contexts.prepared import Prepared
 
@@ -90,6 +94,32 @@ def with_key(key: str) -> Known | None:
     """The agent whose key this is, unless revoked."""
     found = _BY_KEY.first(hash_of(key))
     return Known(found[0], found[1], Role(found[2])) if found is not None else None
+
+
+def with_key_at(key: str, level: Level, context_id: str) -> tuple[Known, Sequence[str]] | None:
+    """The agent whose key this is, and the ids and revisions of a context's chain, in one query.
+
+    None when either is not there, or revoked.
+    """
+    found = _BY_KEY_AT[level.name].first(hash_of(key), context_id)
+    if found is None:
+        return None
+    *chain, agent_id, organization_id, role = found
+    return Known(agent_id, organization_id, Role(role)), chain
+
+
+def _chain_for(level: Level, key_hash: str, context_id: str) -> QuerySet[Any, Any]:
+    agents = Agent.objects.filter(key_hash=key_hash, revoked_at=None)
+    agent_id, organization_id, role = (
+        Subquery(agents.values(name)[:1]) for name in ("agent_id", "organization_id", "role")
+    )
+    more = (agent_id, "organization_id", role)
+    return resolving.chain_of(level, organization_id, context_id, more)
+
+
+_BY_KEY_AT = {
+    name: Prepared(partial(_chain_for, level), str, str) for name, level in LEVELS.items()
+}
 
 
 def still_valid(key_hashes: set[str]) -> dict[str, Role]:

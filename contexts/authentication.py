@@ -8,6 +8,7 @@ from rest_framework.request import Request
 
 from contexts import agents
 from contexts.access import Caller
+from contexts.identifiers import is_context_id
 from contexts.models import GlobalContext, Membership, Role
 
 ORGANIZATION_HEADER = "X-Contextsys-Organization"
@@ -20,14 +21,35 @@ class AgentKeyAuthentication(BaseAuthentication):
         scheme, _, key = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return None
-        agent = agents.with_key(key.strip()) if scheme.lower() == "bearer" else None
+        agent = self.find(request, key.strip()) if scheme.lower() == "bearer" else None
         if agent is None:
             raise exceptions.AuthenticationFailed("The key is not valid.")
         caller = Caller(agent.organization_id, agent.agent_id, agent.role)
         return _known(request, caller)
 
+    def find(self, request: Request, key: str) -> agents.Known | None:
+        return agents.with_key(key)
+
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+class ReadingKeyAuthentication(AgentKeyAuthentication):
+    """For what agents ask most: the query that finds the agent reads the context's chain too.
+
+    It is left at the request as `contextsys_chain`.
+    """
+
+    def find(self, request: Request, key: str) -> agents.Known | None:
+        context = request.parser_context or {}
+        level, context_id = context["view"].level, context["kwargs"]["context_id"]
+        # Whoever has no valid key is told so before anything is said of the address.
+        if is_context_id(context_id, level.longest_id):
+            found = agents.with_key_at(key, level, context_id)
+            if found is not None:
+                request._request.contextsys_chain = found[1]  # type: ignore[attr-defined]
+                return found[0]
+        return super().find(request, key)
 
 
 class HumanSessionAuthentication(SessionAuthentication):

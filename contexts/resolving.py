@@ -73,8 +73,8 @@ class Resolved:
         return begin[:-1] + b',"data":' + self._lines[0] + b"," + end[1:]
 
 
-def _chain_of(
-    level: Level, organization_id: str, context_id: str, more: Sequence[str] = ()
+def chain_of(
+    level: Level, organization_id: Any, context_id: str, more: Sequence[Any] = ()
 ) -> QuerySet[Context, Any]:
     """Id and revision of each context of a chain, and `more` columns of the most specific one."""
     prefixes = [level.path_to(each) for each in level.chain()]
@@ -86,21 +86,24 @@ def _chain_of(
     return owned(organization_id, level.model, context_id=context_id).values_list(*columns, *more)
 
 
-_CHAINS = {name: Prepared(partial(_chain_of, level), str, str) for name, level in LEVELS.items()}
+_CHAINS = {name: Prepared(partial(chain_of, level), str, str) for name, level in LEVELS.items()}
 # With the document of the most specific one, as the text that the database keeps.
 _WITH_OWN = {
-    name: Prepared(partial(_chain_of, level, more=("data",)), str, str)
+    name: Prepared(partial(chain_of, level, more=("data",)), str, str)
     for name, level in LEVELS.items()
     if level.parent is not None
 }
 
 
-def resolve(level: Level, organization_id: str, context_id: str) -> Resolved:
+def resolve(
+    level: Level, organization_id: str, context_id: str, seen: Sequence[str] | None = None
+) -> Resolved:
     """The resolved context as it is now: one query when the fold is cached, else two.
 
-    Raises `NotFound`.
+    `seen` is the chain's ids and revisions when they were read a moment ago (`chain_of`): one
+    query less. Raises `NotFound`.
     """
-    found = _CHAINS[level.name].first(organization_id, context_id)
+    found = seen or _CHAINS[level.name].first(organization_id, context_id)
     if found is None:
         raise NotFound
     chain: Sequence[Link] = _links(level, found)

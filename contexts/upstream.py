@@ -6,8 +6,10 @@ from typing import Protocol
 class Upstream(Protocol):
     """The hub as the domain needs it."""
 
-    def refresh(self, organization_id: str) -> None:
-        """Brings in what others wrote, when that takes no time that anyone notices."""
+    def refresh(self, organization_id: str) -> bool:
+        """Brings in what others wrote, when that takes no time that anyone notices; whether
+        something may have come.
+        """
 
     def standing(self, organization_id: str, level: str, context_id: str) -> str:
         """How far the hub has a context: `disabled`, `pending`, `synced` or `conflict`."""
@@ -16,8 +18,8 @@ class Upstream(Protocol):
 class Alone:
     """No hub."""
 
-    def refresh(self, organization_id: str) -> None:
-        return
+    def refresh(self, organization_id: str) -> bool:
+        return False
 
     def standing(self, organization_id: str, level: str, context_id: str) -> str:
         return "disabled"
@@ -32,8 +34,8 @@ def install(upstream: Upstream) -> None:
     _upstream = upstream
 
 
-def refresh(organization_id: str) -> None:
-    _upstream.refresh(organization_id)
+def refresh(organization_id: str) -> bool:
+    return _upstream.refresh(organization_id)
 
 
 def standing(organization_id: str, level: str, context_id: str) -> str:

@@ -31,23 +31,23 @@ class Hub:
         # Not the client's: a hub that is too slow to look at can be pushed to.
         self._breaker = Breaker()
 
-    def refresh(self, organization_id: str) -> None:
+    def refresh(self, organization_id: str) -> bool:
         """Returns when what is here is younger than 2 s, or after 300 ms, or at once while the
-        hub is known not to answer. Raises nothing.
+        hub is known not to answer. Whether it was asked. Raises nothing.
         """
         if not journal.has_hub(organization_id) or time.monotonic() < self._fresh_until:
-            return
+            return False
         if not (self._breaker.allows and client().breaker.allows) or connection.in_atomic_block:
-            return
+            return False
         known = owned(organization_id, Link).values_list("reachable", "synced_at").first()
         reachable, synced = known or (True, None)
         if not reachable:
-            return
+            return False
         if synced is not None:
             age = timezone.now() - synced
             if timedelta(0) <= age < timedelta(seconds=FRESH_SECONDS):
                 self._fresh_until = time.monotonic() + FRESH_SECONDS - age.total_seconds()
-                return
+                return False
         with self._lock:
             if self._looking is None or self._looking.done():
                 self._looking = self._looker.submit(self._look, organization_id)
@@ -57,6 +57,7 @@ class Hub:
         except TimeoutError:
             # It is too slow for those who wait now; the look itself goes on.
             self._breaker.failed()
+        return True
 
     def _look(self, organization_id: str) -> None:
         try:

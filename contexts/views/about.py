@@ -22,6 +22,7 @@ from contexts import (
     services,
     upstream,
 )
+from contexts.authentication import HumanSessionAuthentication, ReadingKeyAuthentication
 from contexts.documents import to_json
 from contexts.entries import CATEGORIES, IMPORTANCES
 from contexts.errors import Invalid, NotFound
@@ -63,15 +64,21 @@ class Markdown(BaseRenderer):
 class ContextWithParts(ContextViews):
     """A context and what hangs on it."""
 
-    @action(detail=True, renderer_classes=[JSONRenderer, Markdown])
+    @action(
+        detail=True,
+        renderer_classes=[JSONRenderer, Markdown],
+        authentication_classes=[ReadingKeyAuthentication, HumanSessionAuthentication],
+    )
     def resolved(self, request: Request, context_id: str) -> HttpResponse:
         organization_id = self.caller.organization_id
         include = _included(request)
         at = requests.time(request, "as_of")
         budget = requests.whole_number(request, "max_tokens", None, 1, MOST_TOKENS)
-        upstream.refresh(organization_id)
+        seen = getattr(request._request, "contextsys_chain", None)
+        if upstream.refresh(organization_id):
+            seen = None
         if at is None:
-            resolved = resolving.resolve(self.level, organization_id, context_id)
+            resolved = resolving.resolve(self.level, organization_id, context_id, seen)
         else:
             resolved = resolving.resolve_as_of(self.level, organization_id, context_id, at)
         wants_markdown = getattr(request.accepted_renderer, "format", "") == "markdown"
