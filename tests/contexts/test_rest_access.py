@@ -218,6 +218,20 @@ def test_a_refusal_is_repeated_too(teammate_client: APIClient) -> None:
     assert again.content == first.content
 
 
+@pytest.mark.parametrize("data", [{"password": 5}, {"note": "password:"}, {"a": "PGPASSWORD="}])
+def test_a_repeated_answer_is_the_first_byte_for_byte(
+    teammate_client: APIClient, data: dict[str, Any]
+) -> None:
+    make_task(teammate_client)
+    body = {"id": "t2", "branch_id": "b1", "data": data}
+    first, again = (
+        teammate_client.post(TASKS, body, format="json", HTTP_IDEMPOTENCY_KEY="k") for _ in "12"
+    )
+    assert again.content == first.content
+    first, again = (teammate_client.delete(f"{TASKS}t2/", HTTP_IDEMPOTENCY_KEY="d") for _ in "12")
+    assert (again.status_code, again.headers.keys()) == (204, first.headers.keys())
+
+
 def test_keys_belong_to_their_caller_and_end_after_a_day(
     teammate_client: APIClient, owner_client: APIClient
 ) -> None:
