@@ -118,18 +118,17 @@ class ContextViews(ViewSetMixin, ApiView):
     def update(self, request: Request, context_id: str) -> HttpResponse:
         row = self.found(context_id)
         access.require(self.caller, Role.WRITER)
+        expected = requests.precondition(request)
+        # Before the body: one that was read in time names the version of that time.
+        services.check_revision(row, expected)
         values = requests.object_body(request)
         # What was read may come back whole, as long as only writable fields were edited.
         writable = {field.name for field in self.level.fields}
         for name, value in queries.present(self.level, row).items():
-            if name not in writable and values.pop(name, value) != value:
+            if name not in writable and not merging.same(values.pop(name, value), value):
                 raise Invalid({name: ["This cannot be changed."]})
         row = services.update(
-            self.caller,
-            self.level,
-            row.context_id,
-            lambda _: values,
-            precondition=requests.precondition(request),
+            self.caller, self.level, row.context_id, lambda _: values, precondition=expected
         )
         return self.answer(row)
 
