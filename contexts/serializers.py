@@ -12,6 +12,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from contexts import documents
 from contexts.entries import CATEGORIES, IMPORTANCES, LONGEST_AGENT
 from contexts.levels import LEVELS, LONGEST_NAME, Level
 from contexts.models import Change, Delegation, Entry
@@ -50,11 +51,13 @@ class WholeNumber(serializers.IntegerField):
 
 
 class JSONObject(serializers.DictField):
-    """Any JSON object."""
+    """Any JSON object that a context's field could hold."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, dict):
-            self.fail("not_a_dict", input_type=type(data).__name__)
+            raise serializers.ValidationError("This must be an object.")
+        if documents.depth(data) > documents.MAX_DEPTH:
+            raise serializers.ValidationError(f"Nested deeper than {documents.MAX_DEPTH}.")
         return data
 
 
