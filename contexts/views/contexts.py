@@ -76,6 +76,7 @@ class ContextViews(ViewSetMixin, ApiView):
     def narrowed(self, rows: Any, request: Request) -> Any:
         """`rows` under the query's filters. Raises `Invalid` for one that does not exist."""
         parents = filters.ancestor_fields(self.level)
+        values: dict[str, str] = {}
         for name in request.query_params:
             text = request.query_params[name]
             if name in parents:
@@ -85,10 +86,10 @@ class ContextViews(ViewSetMixin, ApiView):
             elif name == "updated_since" and (at := requests.time(request, name)):
                 rows = filters.updated_since(rows, at)
             elif name.startswith("data."):
-                rows = filters.by_value(rows, name.removeprefix("data."), text)
+                values[name.removeprefix("data.")] = text
             elif name not in ("q", "cursor", "page_size"):
                 raise Invalid({name: ["There is no such filter."]})
-        return rows
+        return filters.by_values(rows, values) if values else rows
 
     def retrieve(self, request: Request, context_id: str) -> HttpResponse:
         row = self.found(context_id)
