@@ -37,6 +37,7 @@ from contexts.serializers import (
 )
 from contexts.views.base import conditional, write
 from contexts.views.contexts import ContextViews
+from contexts.views.negotiation import ByQuality
 from contexts.views.pages import page
 
 MOST_TOKENS = 10_000_000
@@ -62,7 +63,11 @@ class Markdown(BaseRenderer):
 class ContextWithParts(ContextViews):
     """A context and what hangs on it."""
 
-    @action(detail=True, renderer_classes=[JSONRenderer, Markdown])
+    @action(
+        detail=True,
+        renderer_classes=[JSONRenderer, Markdown],
+        content_negotiation_class=ByQuality,
+    )
     def resolved(self, request: Request, context_id: str) -> HttpResponse:
         organization_id = self.caller.organization_id
         include = _included(request)
