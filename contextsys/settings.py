@@ -189,6 +189,8 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    # Only told of (OPTIONS): the views read their bodies themselves.
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "contexts.views.schema.Schema",
     "EXCEPTION_HANDLER": "contexts.views.errors.answer_error",
     "URL_FORMAT_OVERRIDE": None,

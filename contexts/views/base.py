@@ -40,6 +40,9 @@ class ApiView(APIView):
         return {"status": upstream.standing(organization_id, body["level"], context_id)}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Before anything else is judged, also what the request would accept.
+        self.perform_authentication(request)
+        self.check_permissions(request)
         super().initial(request, *args, **kwargs)
         # No id and no word can hold a NUL, and PostgreSQL takes none as a parameter.
         if "\0" in request.path:

@@ -44,6 +44,12 @@ def test_without_a_valid_key_it_is_401(organization: str, address: str, header: 
     assert answer.json()["success"] is False
 
 
+@pytest.mark.parametrize("address", ["contexts/task/", "no/such/address/"])
+def test_without_a_key_it_is_401_whatever_is_accepted(organization: str, address: str) -> None:
+    answer = APIClient().get(f"{API}{address}", HTTP_ACCEPT="image/png")
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+
+
 def test_live_needs_no_key(organization: str) -> None:
     assert APIClient().get(f"{API}health/live").status_code == 200
 
@@ -292,6 +298,10 @@ def test_every_refusal_is_json_of_one_shape(
 def test_an_unknown_representation_is_406_in_json(teammate_client: APIClient) -> None:
     answer = teammate_client.get(TASKS, HTTP_ACCEPT="image/png")
     assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+
+
+def test_options_tell_of_the_bodies_that_are_taken(teammate_client: APIClient) -> None:
+    assert teammate_client.options(TASKS).json()["parses"] == ["application/json"]
 
 
 def test_a_wrong_host_is_refused_in_json(organization: str) -> None:
