@@ -199,14 +199,15 @@ ResolvedAnswer = type(
 )
 
 
-def _fields_of(level: Level, required: bool) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+def _fields_of(
+    level: Level, required: bool, **options: Any
+) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    options["required"] = required
     made: dict[str, Callable[[], Any]] = {
-        "object": lambda: serializers.DictField(required=required),
-        "list": lambda: serializers.ListField(required=required),
-        "text": lambda: serializers.CharField(
-            required=required, allow_blank=True, max_length=LONGEST_NAME
-        ),
-        "percent": lambda: serializers.IntegerField(required=required, min_value=0, max_value=100),
+        "object": lambda: serializers.DictField(**options),
+        "list": lambda: serializers.ListField(**options),
+        "text": lambda: serializers.CharField(allow_blank=True, max_length=LONGEST_NAME, **options),
+        "percent": lambda: serializers.IntegerField(min_value=0, max_value=100, **options),
     }
     return {field.name: made[field.kind]() for field in level.fields}
 
@@ -246,6 +247,13 @@ def context_body(level: Level, creates: bool) -> type[serializers.Serializer[Any
         )
     name = f"{level.name.title()}{'Creation' if creates else 'Change'}"
     return type(name, (serializers.Serializer,), dict(fields))
+
+
+@cache
+def merge_patch_body(level: Level) -> type[serializers.Serializer[Any]]:
+    """The serializer of a merge patch: `null` takes a field back to its default."""
+    fields = _fields_of(level, required=False, allow_null=True)
+    return type(f"{level.name.title()}MergePatch", (serializers.Serializer,), dict(fields))
 
 
 class JSONPatchOperation(serializers.Serializer[Any]):
