@@ -59,20 +59,23 @@ def answer_once(
         record.headers = {
             name: response.headers[name] for name in _REPEATED_HEADERS if name in response.headers
         }
-        record.body = _without_secrets(response.content).decode()
+        record.body = _kept(response)
         record.save()
         return response
 
 
-def _without_secrets(body: bytes) -> bytes:
-    """What is kept of an answer: a refusal may quote what it refuses, anything else is kept as it
-    was sent. By its values, as JSON read as a text has names before quotes that are no secrets.
+def _kept(response: HttpResponse) -> str:
+    """The body to answer with again: as it was sent, if nothing in it is a secret.
+
+    By its values: JSON read as a text has names before quotes that are no secrets. A refusal was
+    looked through when it was made.
     """
-    if not body:
-        return body
-    value = json.loads(body)
-    safe = redacted(value)
-    return body if safe is value else to_json(safe)
+    body = response.content
+    if body and response.status_code < 400:
+        value = json.loads(body)
+        safe = redacted(value)
+        body = body if safe is value else to_json(safe)
+    return body.decode()
 
 
 def _fingerprint(request: Request) -> str:

@@ -234,6 +234,11 @@ def test_a_repeated_answer_is_the_first_byte_for_byte(
         teammate_client.post(TASKS, body, format="json", HTTP_IDEMPOTENCY_KEY="k") for _ in "12"
     )
     assert again.content == first.content
+    unknown = {**body, "password": "x"}
+    first, again = (
+        teammate_client.post(TASKS, unknown, format="json", HTTP_IDEMPOTENCY_KEY="u") for _ in "12"
+    )
+    assert again.content == first.content
     first, again = (teammate_client.delete(f"{TASKS}t2/", HTTP_IDEMPOTENCY_KEY="d") for _ in "12")
     assert (again.status_code, again.headers.keys()) == (204, first.headers.keys())
 
@@ -293,6 +298,16 @@ def test_every_refusal_is_json_of_one_shape(
     assert body["success"] is False
     assert isinstance(body["code"], str)
     assert isinstance(body["error"], str)
+
+
+def test_what_is_said_of_a_field_called_password_is_no_password(
+    teammate_client: APIClient,
+) -> None:
+    make_task(teammate_client)
+    bodies = {TASKS: {"branch_id": "b1"}, f"{TASKS}t1/progress/": {"content": "x"}}
+    for address, body in bodies.items():
+        answer = teammate_client.post(address, {**body, "password": "x"}, format="json")
+        assert answer.json()["validation_errors"] == {"password": ["Unknown field."]}
 
 
 def test_an_unknown_representation_is_406_in_json(teammate_client: APIClient) -> None:
