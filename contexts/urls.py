@@ -55,5 +55,6 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=["get", "head"]),
         name="docs",
     ),
-    re_path(r"^(?P<rest>.*)$", NothingHere.as_view()),
+    # Whatever it is, a line feed too.
+    re_path(r"^(?P<rest>(?s:.*))$", NothingHere.as_view()),
 ]

@@ -26,6 +26,7 @@ ADDRESSES = [
     "schema/",
     "docs/",
     "no/such/address/",
+    "no/such%0Aaddress/",
 ]
 
 
