@@ -17,6 +17,7 @@ from contexts.models import Context, owned
 
 LONGEST_PATH = 1_000
 LONGEST_VALUE = 1_000
+MOST_VALUES = 50
 
 
 def by_ancestors(
@@ -43,11 +44,18 @@ def updated_since(rows: QuerySet[Context], at: datetime) -> QuerySet[Context]:
     return rows.filter(updated_at__gte=at)
 
 
-def by_value(rows: QuerySet[Context], path: str, text: str) -> QuerySet[Context]:
-    """Rows whose data has `text` at a dotted path of keys, as a text or as a JSON scalar.
+def by_values(rows: QuerySet[Context], wanted: Mapping[str, str]) -> QuerySet[Context]:
+    """Rows whose data has each of the texts at its dotted path of keys, as a text or as a scalar.
 
-    `by_value(rows, "limits.cpu", "5")` finds `"5"` and `5`. Raises `Invalid`.
+    `by_values(rows, {"limits.cpu": "5"})` finds `"5"` and `5`. Raises `Invalid`.
     """
+    if len(wanted) > MOST_VALUES:
+        raise Invalid({"data": [f"A list is narrowed by up to {MOST_VALUES} values."]})
+    # In one go: each further filter() would copy and compile all those before it again.
+    return rows.filter(*(_has(path, text) for path, text in wanted.items()))
+
+
+def _has(path: str, text: str) -> Q:
     keys = path.split(".")
     if not all(keys) or len(path) > LONGEST_PATH or len(text) > LONGEST_VALUE:
         raise Invalid({f"data.{path[:50]}": ["This is no path into data."]})
@@ -61,7 +69,7 @@ def by_value(rows: QuerySet[Context], path: str, text: str) -> QuerySet[Context]
     condition = Q()
     for candidate in candidates:
         condition |= _at(keys, candidate)
-    return rows.filter(condition)
+    return condition
 
 
 def _at(keys: list[str], value: Any) -> Q:

@@ -12,6 +12,7 @@ from drf_spectacular.utils import extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from contexts import documents
 from contexts.entries import CATEGORIES, IMPORTANCES, LONGEST_AGENT
 from contexts.levels import LEVELS, LONGEST_NAME, Level
 from contexts.models import Change, Delegation, Entry
@@ -50,11 +51,13 @@ class WholeNumber(serializers.IntegerField):
 
 
 class JSONObject(serializers.DictField):
-    """Any JSON object."""
+    """Any JSON object that a context's field could hold."""
 
     def to_internal_value(self, data: Any) -> Any:
         if not isinstance(data, dict):
-            self.fail("not_a_dict", input_type=type(data).__name__)
+            raise serializers.ValidationError("This must be an object.")
+        if documents.depth(data) > documents.MAX_DEPTH:
+            raise serializers.ValidationError(f"Nested deeper than {documents.MAX_DEPTH}.")
         return data
 
 
@@ -196,14 +199,15 @@ ResolvedAnswer = type(
 )
 
 
-def _fields_of(level: Level, required: bool) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+def _fields_of(
+    level: Level, required: bool, **options: Any
+) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+    options["required"] = required
     made: dict[str, Callable[[], Any]] = {
-        "object": lambda: serializers.DictField(required=required),
-        "list": lambda: serializers.ListField(required=required),
-        "text": lambda: serializers.CharField(
-            required=required, allow_blank=True, max_length=LONGEST_NAME
-        ),
-        "percent": lambda: serializers.IntegerField(required=required, min_value=0, max_value=100),
+        "object": lambda: serializers.DictField(**options),
+        "list": lambda: serializers.ListField(**options),
+        "text": lambda: serializers.CharField(allow_blank=True, max_length=LONGEST_NAME, **options),
+        "percent": lambda: serializers.IntegerField(min_value=0, max_value=100, **options),
     }
     return {field.name: made[field.kind]() for field in level.fields}
 
@@ -243,6 +247,13 @@ def context_body(level: Level, creates: bool) -> type[serializers.Serializer[Any
         )
     name = f"{level.name.title()}{'Creation' if creates else 'Change'}"
     return type(name, (serializers.Serializer,), dict(fields))
+
+
+@cache
+def merge_patch_body(level: Level) -> type[serializers.Serializer[Any]]:
+    """The serializer of a merge patch: `null` takes a field back to its default."""
+    fields = _fields_of(level, required=False, allow_null=True)
+    return type(f"{level.name.title()}MergePatch", (serializers.Serializer,), dict(fields))
 
 
 class JSONPatchOperation(serializers.Serializer[Any]):

@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from contexts import cache
 from contexts.models import Feed
 from contexts.views.errors import json_answer
+from contexts.views.schema import answers
 from syncing.status import journal_health, sync_health
 
 logger = logging.getLogger("contextsys.health")
@@ -121,7 +122,7 @@ class HealthView(APIView):
     @extend_schema(
         operation_id="health",
         summary="How the instance is",
-        responses={200: HEALTH, 503: UNAVAILABLE},
+        responses=answers({200: HEALTH, 503: UNAVAILABLE}, (401, 403, 406)),
     )
     def get(self, request: Request) -> HttpResponse:
         sync, journal = sync_health(), journal_health()

@@ -190,9 +190,11 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    # Only told of (OPTIONS): the views read their bodies themselves.
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "contexts.views.schema.Schema",
     "EXCEPTION_HANDLER": "contexts.views.errors.answer_error",
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "contexts.views.negotiation.RememberedNegotiation",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "contexts.views.negotiation.ByQuality",
     "URL_FORMAT_OVERRIDE": None,
     "COERCE_DECIMAL_TO_STRING": False,
 }

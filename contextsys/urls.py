@@ -13,7 +13,8 @@ urlpatterns = [
     # Agents ask these most, and Django tries one address after the other.
     path("api/v1/", include("contexts.urls")),
     path("api/v1/", include("syncing.urls")),
-    re_path(r"^api/v1/(?P<rest>.*)$", NothingHere.as_view()),
+    # Whatever else it is, a line feed too.
+    re_path(r"^api/v1/(?P<rest>(?s:.*))$", NothingHere.as_view()),
     path("metrics", MetricsView.as_view(), name="metrics"),
     path("admin/", admin.urls),
     path("", include("contexts.pages.urls")),

@@ -7,7 +7,7 @@ from typing import Any
 from contexts import documents
 from contexts.errors import ContextError, Invalid, MalformedBody
 from contexts.levels import LEVELS, Level
-from contexts.redaction import redact
+from contexts.redaction import redact_apart
 
 LONGEST_NAME = 255
 LARGEST_SEQ = 2**63 - 1
@@ -146,6 +146,6 @@ def encode(kind: str, **fields: Any) -> str:
 
 def encode_error(error: ContextError, message: Message | None = None) -> str:
     """The one translator from what went wrong to the socket's `error` message."""
-    body = redact(error.body())
+    body = redact_apart(error.body())
     del body["success"]
     return encode("error", **{**(message.echo if message is not None else {}), **body})

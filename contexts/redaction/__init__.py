@@ -96,6 +96,20 @@ def redact(value: Any) -> Any:
     return value
 
 
+def redact_apart(value: Any) -> Any:
+    """Like `redact`, but each text by itself: for complaints, which stand under a field's name.
+
+    What is said of a field `password` is no password.
+    """
+    if isinstance(value, str):
+        return _redact_text(value)
+    if isinstance(value, dict):
+        return {redact_apart(name): redact_apart(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [redact_apart(item) for item in value]
+    return value
+
+
 def _label(entries: dict[str, Any], key: Any) -> Any:
     """What names an entry: its key, or `name` beside a `value` (`{"name": "DB_PASSWORD", …}`)."""
     if key in _VALUES:

@@ -48,16 +48,16 @@ def create(
     raise IdTaken(f"Others keep making {new_id} or its parents at this moment.") from cause
 
 
-def checked_id(level: Level, context_id: Any) -> str:
-    """`context_id`, or a new UUIDv7 for None. Raises `Invalid`."""
+def checked_id(level: Level, context_id: Any, field: str = "id") -> str:
+    """`context_id`, or a new UUIDv7 for None. Raises `Invalid`, which names `field`."""
     if context_id is None:
         return str(uuid7())
     if not isinstance(context_id, str):
-        raise Invalid({"id": ["This must be a text."]})
+        raise Invalid({field: ["This must be a text."]})
     if not is_context_id(context_id, level.longest_id):
         raise Invalid(
             {
-                "id": [
+                field: [
                     f"An id is 1 to {level.longest_id} characters: a letter or digit, "
                     "then letters, digits and . _ : @ -"
                 ]
@@ -117,7 +117,7 @@ def _parent(
     if row is not None:
         _refuse_other_ancestors(parent_level, row, ids)
         return row
-    checked_id(parent_level, parent_id)
+    checked_id(parent_level, parent_id, field)
     grandparent = _parent(author, parent_level, ids, create_parents, changes)
     try:
         return _insert(

@@ -41,7 +41,13 @@ class ApiView(APIView):
         return {"status": upstream.standing(organization_id, body["level"], context_id)}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
+        # DRF's steps but for versions and throttles, and in another order: who calls comes before
+        # anything else that may be wrong, also what the request would accept.
+        self.perform_authentication(request)
+        self.check_permissions(request)
+        self.format_kwarg = None
+        chosen = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = chosen
         # No id and no word can hold a NUL, and PostgreSQL takes none as a parameter.
         if "\0" in request.path:
             raise NotFound

@@ -76,6 +76,7 @@ class ContextViews(ViewSetMixin, ApiView):
     def narrowed(self, rows: Any, request: Request) -> Any:
         """`rows` under the query's filters. Raises `Invalid` for one that does not exist."""
         parents = filters.ancestor_fields(self.level)
+        values: dict[str, str] = {}
         for name in request.query_params:
             text = request.query_params[name]
             if name in parents:
@@ -85,10 +86,10 @@ class ContextViews(ViewSetMixin, ApiView):
             elif name == "updated_since" and (at := requests.time(request, name)):
                 rows = filters.updated_since(rows, at)
             elif name.startswith("data."):
-                rows = filters.by_value(rows, name.removeprefix("data."), text)
+                values[name.removeprefix("data.")] = text
             elif name not in ("q", "cursor", "page_size"):
                 raise Invalid({name: ["There is no such filter."]})
-        return rows
+        return filters.by_values(rows, values) if values else rows
 
     def retrieve(self, request: Request, context_id: str) -> HttpResponse:
         row = self.found(context_id)
@@ -118,18 +119,17 @@ class ContextViews(ViewSetMixin, ApiView):
     def update(self, request: Request, context_id: str) -> HttpResponse:
         row = self.found(context_id)
         access.require(self.caller, Role.WRITER)
+        expected = requests.precondition(request)
+        # Before the body: one that was read in time names the version of that time.
+        services.check_revision(row, expected)
         values = requests.object_body(request)
         # What was read may come back whole, as long as only writable fields were edited.
         writable = {field.name for field in self.level.fields}
         for name, value in queries.present(self.level, row).items():
-            if name not in writable and values.pop(name, value) != value:
+            if name not in writable and not merging.same(values.pop(name, value), value):
                 raise Invalid({name: ["This cannot be changed."]})
         row = services.update(
-            self.caller,
-            self.level,
-            row.context_id,
-            lambda _: values,
-            precondition=requests.precondition(request),
+            self.caller, self.level, row.context_id, lambda _: values, precondition=expected
         )
         return self.answer(row)
 

@@ -11,7 +11,7 @@ from rest_framework import exceptions
 
 from contexts import documents
 from contexts.errors import ContextError, NotFound
-from contexts.redaction import redact
+from contexts.redaction import redact_apart
 
 logger = logging.getLogger("contextsys.api")
 API_ROOT = "/api/v1/"
@@ -41,7 +41,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponse | No
     if isinstance(error, Http404):
         error = NotFound()
     if isinstance(error, ContextError):
-        return json_answer(redact(error.body()), error.status)
+        return json_answer(redact_apart(error.body()), error.status)
     if isinstance(error, OperationalError | InterfaceError):
         # Its message may quote SQL; its kind tells a lost connection from a deadlock.
         logger.warning("the database refused: %s", type(error.__cause__ or error).__name__)
@@ -49,7 +49,7 @@ def answer_error(error: Exception, context: dict[str, Any]) -> HttpResponse | No
     if isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
     if isinstance(error, exceptions.ValidationError):
-        return json_answer(_validation_body(error.detail), 400)
+        return json_answer(redact_apart(_validation_body(error.detail)), 400)
     if not isinstance(error, exceptions.APIException):
         return None
     headers = {}

@@ -5,6 +5,7 @@ committed without the other. A second request with the key waits for the first t
 """
 
 import hashlib
+import json
 from collections.abc import Callable
 
 from django.db import transaction
@@ -16,6 +17,7 @@ from rest_framework.views import APIView
 
 from contexts.access import Caller
 from contexts.compaction import ANSWERS_KEPT
+from contexts.documents import to_json
 from contexts.errors import ContextError, IdempotencyKeyReused, Invalid
 from contexts.models import IdempotencyRecord
 from contexts.requests import raw_body
@@ -57,10 +59,23 @@ def answer_once(
         record.headers = {
             name: response.headers[name] for name in _REPEATED_HEADERS if name in response.headers
         }
-        # A refusal may quote what it refuses.
-        record.body = redacted(response.content.decode())
+        record.body = _kept(response)
         record.save()
         return response
+
+
+def _kept(response: HttpResponse) -> str:
+    """The body to answer with again: as it was sent, if nothing in it is a secret.
+
+    By its values: JSON read as a text has names before quotes that are no secrets. A refusal was
+    looked through when it was made.
+    """
+    body = response.content
+    if body and response.status_code < 400:
+        value = json.loads(body)
+        safe = redacted(value)
+        body = body if safe is value else to_json(safe)
+    return body.decode()
 
 
 def _fingerprint(request: Request) -> str:
@@ -75,4 +90,7 @@ def _fingerprint(request: Request) -> str:
 def _repeated(record: IdempotencyRecord, fingerprint: str) -> HttpResponse:
     if record.fingerprint != fingerprint:
         raise IdempotencyKeyReused("This Idempotency-Key came with another request before.")
-    return HttpResponse(record.body, status=record.status, headers=record.headers)
+    response = HttpResponse(record.body, status=record.status, headers=record.headers)
+    if "Content-Type" not in record.headers:
+        del response.headers["Content-Type"]
+    return response

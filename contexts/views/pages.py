@@ -31,6 +31,9 @@ def page_size(request: Request) -> int:
 class Cursor(CursorPagination):
     """Cursors over a stable ordering: rows made meanwhile neither shift nor double a page."""
 
+    # More entries than can have come at one moment: cut off, `next` would lead in a circle.
+    offset_cutoff = 10**9
+
     def __init__(self, ordering: tuple[str, ...]) -> None:
         self.ordering = ordering
 

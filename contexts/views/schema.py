@@ -151,7 +151,7 @@ def documented(level: Level, views: type) -> Any:
         "partial_update": extend_schema(
             request={
                 requests.JSON: change,
-                requests.MERGE_PATCH: change,
+                requests.MERGE_PATCH: serializers.merge_patch_body(level),
                 requests.JSON_PATCH: serializers.JSONPatchOperation(many=True),
             },
             responses=answers({200: context}, WRITE),

@@ -1,17 +1,14 @@
-"""Who may do what over REST: keys, sessions, roles, tenants; idempotency; every error's shape."""
+"""Who may do what over REST: keys, sessions, roles, tenants; every error's shape."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 import pytest
-import time_machine
 from django.contrib.auth.models import User
-from django.utils import timezone
 from rest_framework.test import APIClient
 
 from contexts import agents
-from contexts.models import IdempotencyRecord, Membership, Role
+from contexts.models import Membership, Role
 from tests.conftest import client_with
 from tests.contexts.rest import API, TASKS, head, make_task
 
@@ -29,6 +26,7 @@ ADDRESSES = [
     "schema/",
     "docs/",
     "no/such/address/",
+    "no/such%0Aaddress/",
 ]
 
 
@@ -42,6 +40,12 @@ def test_without_a_valid_key_it_is_401(organization: str, address: str, header: 
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
     assert answer["Content-Type"] == "application/json"
     assert answer.json()["success"] is False
+
+
+@pytest.mark.parametrize("address", ["contexts/task/", "no/such/address/"])
+def test_without_a_key_it_is_401_whatever_is_accepted(organization: str, address: str) -> None:
+    answer = APIClient().get(f"{API}{address}", HTTP_ACCEPT="image/png")
+    assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
 
 
 def test_live_needs_no_key(organization: str) -> None:
@@ -188,59 +192,6 @@ def test_humans_come_by_session_with_their_membership_s_role(teammate_client: AP
     assert (changed.status_code, changed.json()["updated_by"]) == (200, "ada")
 
 
-def test_a_repeated_idempotency_key_does_nothing_twice(teammate_client: APIClient) -> None:
-    make_task(teammate_client)
-    url, body = f"{TASKS}t1/progress/", {"content": "once"}
-    first = teammate_client.post(url, body, format="json", HTTP_IDEMPOTENCY_KEY="k")
-    before = head(teammate_client)
-    again = teammate_client.post(url, body, format="json", HTTP_IDEMPOTENCY_KEY="k")
-    assert (again.status_code, again.content) == (201, first.content)
-    assert head(teammate_client) == before
-    other = teammate_client.post(url, {"content": "no"}, format="json", HTTP_IDEMPOTENCY_KEY="k")
-    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
-    assert head(teammate_client) == before
-    make = {"id": "t2", "branch_id": "b1"}
-    made = teammate_client.post(TASKS, make, format="json", HTTP_IDEMPOTENCY_KEY="m")
-    same = teammate_client.post(TASKS, make, format="json", HTTP_IDEMPOTENCY_KEY="m")
-    assert (same.status_code, same["Location"], same["ETag"]) == (
-        201,
-        made["Location"],
-        made["ETag"],
-    )
-
-
-def test_a_refusal_is_repeated_too(teammate_client: APIClient) -> None:
-    body = {"id": "t1", "branch_id": "b1"}
-    first = teammate_client.post(TASKS, body, format="json", HTTP_IDEMPOTENCY_KEY="k")
-    make_task(teammate_client, "t0")
-    again = teammate_client.post(TASKS, body, format="json", HTTP_IDEMPOTENCY_KEY="k")
-    assert (first.status_code, again.status_code) == (400, 400)
-    assert again.content == first.content
-
-
-def test_keys_belong_to_their_caller_and_end_after_a_day(
-    teammate_client: APIClient, owner_client: APIClient
-) -> None:
-    make_task(teammate_client)
-    url = f"{TASKS}t1/progress/"
-    teammate_client.post(url, {"content": "a"}, format="json", HTTP_IDEMPOTENCY_KEY="k")
-    other = owner_client.post(url, {"content": "b"}, format="json", HTTP_IDEMPOTENCY_KEY="k")
-    assert other.status_code == 201
-    with time_machine.travel(timezone.now() + timedelta(hours=25)):
-        late = teammate_client.post(url, {"content": "c"}, format="json", HTTP_IDEMPOTENCY_KEY="k")
-        assert late.status_code == 201
-    assert IdempotencyRecord.objects.count() == 2
-
-
-@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
-def test_a_key_that_is_none_is_refused(teammate_client: APIClient, key: str) -> None:
-    make_task(teammate_client)
-    answer = teammate_client.post(
-        f"{TASKS}t1/progress/", {"content": "a"}, format="json", HTTP_IDEMPOTENCY_KEY=key
-    )
-    assert answer.status_code == 400
-
-
 @pytest.mark.parametrize(
     ("method", "address", "status"),
     [
@@ -275,9 +226,23 @@ def test_every_refusal_is_json_of_one_shape(
     assert isinstance(body["error"], str)
 
 
+def test_what_is_said_of_a_field_called_password_is_no_password(
+    teammate_client: APIClient,
+) -> None:
+    make_task(teammate_client)
+    bodies = {TASKS: {"branch_id": "b1"}, f"{TASKS}t1/progress/": {"content": "x"}}
+    for address, body in bodies.items():
+        answer = teammate_client.post(address, {**body, "password": "x"}, format="json")
+        assert answer.json()["validation_errors"] == {"password": ["Unknown field."]}
+
+
 def test_an_unknown_representation_is_406_in_json(teammate_client: APIClient) -> None:
     answer = teammate_client.get(TASKS, HTTP_ACCEPT="image/png")
     assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")
+
+
+def test_options_tell_of_the_bodies_that_are_taken(teammate_client: APIClient) -> None:
+    assert teammate_client.options(TASKS).json()["parses"] == ["application/json"]
 
 
 def test_a_wrong_host_is_refused_in_json(organization: str) -> None:

@@ -79,6 +79,14 @@ def test_nesting_is_bounded_at_64(teammate_client: APIClient) -> None:
     assert head(teammate_client) == before
 
 
+def test_what_is_delegated_and_nests_too_deep_is_named(teammate_client: APIClient) -> None:
+    make_task(teammate_client)
+    body = {"delegate_to": "project", "delegate_data": nested(65), "delegation_reason": ""}
+    answer = teammate_client.post(f"{TASKS}t1/delegations/", body, format="json")
+    assert answer.status_code == 400
+    assert list(answer.json()["validation_errors"]) == ["delegate_data"]
+
+
 def test_too_large_is_413(teammate_client: APIClient, settings: Any) -> None:
     settings.CONTEXTSYS_MAX_DOCUMENT_BYTES = 2_000
     make_task(teammate_client)

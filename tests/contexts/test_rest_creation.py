@@ -80,6 +80,16 @@ def test_missing_parents_are_made_on_request_only_above_and_all_or_none(
     assert answer.status_code == 400, "b1 is p1's"
 
 
+@pytest.mark.parametrize("field", ["branch_id", "project_id"])
+def test_a_parent_to_make_is_named_when_its_id_is_none(
+    teammate_client: APIClient, field: str
+) -> None:
+    body = {"branch_id": "b9", "project_id": "p9", field: "a b"}
+    answer = teammate_client.post(f"{TASKS}?create_parents=true", body, format="json")
+    assert answer.status_code == 400
+    assert list(answer.json()["validation_errors"]) == [field]
+
+
 def test_a_taken_id_is_a_conflict(teammate_client: APIClient) -> None:
     make_task(teammate_client)
     answer = teammate_client.post(TASKS, {"id": "t1", "branch_id": "b1"}, format="json")

@@ -148,6 +148,25 @@ def test_what_was_read_can_be_put_back_whole(teammate_client: APIClient) -> None
     assert made["version"] == 1
 
 
+@pytest.mark.parametrize("other", [{"branch_id": "b2"}, {"version": True}, {"id": None}])
+def test_a_replacement_cannot_change_what_is_not_writable(
+    teammate_client: APIClient, other: dict[str, Any]
+) -> None:
+    make_task(teammate_client)
+    answer = teammate_client.put(f"{TASKS}t1/", other, format="json")
+    assert (answer.status_code, answer.json()["validation_errors"].keys()) == (400, other.keys())
+
+
+def test_what_was_read_and_is_stale_is_another_revision(teammate_client: APIClient) -> None:
+    make_task(teammate_client)
+    read = teammate_client.get(f"{TASKS}t1/")
+    teammate_client.patch(f"{TASKS}t1/", {"data": {"a": 1}}, format="json")
+    stale = teammate_client.put(
+        f"{TASKS}t1/", read.json(), format="json", HTTP_IF_MATCH=read["ETag"]
+    )
+    assert (stale.status_code, stale.json()["code"]) == (412, "revision_mismatch")
+
+
 def test_a_deletion_s_answer_has_no_content_type(owner_client: APIClient) -> None:
     make_task(owner_client)
     answer = owner_client.delete(f"{TASKS}t1/")

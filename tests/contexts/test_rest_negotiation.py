@@ -3,7 +3,7 @@
 import pytest
 from rest_framework.test import APIClient
 
-from contexts.views.negotiation import MOST_KEPT, RememberedNegotiation
+from contexts.views.negotiation import MOST_KEPT, ByQuality
 
 RESOLVED = "/api/v1/contexts/global/global/resolved/"
 FEED = "/api/v1/changes/"
@@ -11,7 +11,7 @@ FEED = "/api/v1/changes/"
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(RememberedNegotiation, "_chosen", {})
+    monkeypatch.setattr(ByQuality, "_chosen", {})
 
 
 def test_the_same_header_gets_what_each_address_has(owner_client: APIClient) -> None:
@@ -34,6 +34,6 @@ def test_made_up_headers_fill_no_memory(owner_client: APIClient) -> None:
         assert owner_client.get(FEED, headers={"accept": accept}).status_code == 200
     long = "application/json" + ", text/plain" * 1000
     assert owner_client.get(FEED, headers={"accept": long}).status_code == 200
-    kept = RememberedNegotiation._chosen
+    kept = ByQuality._chosen
     assert len(kept) == MOST_KEPT
     assert max(len(accept) for accept, *_ in kept) < 50

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 import time_machine
 from rest_framework.test import APIClient
 
@@ -100,3 +101,35 @@ def test_resolved_as_markdown_keeps_its_budget(teammate_client: APIClient) -> No
     for wrong in ("0", "-1", "x", "1.5"):
         refused = teammate_client.get(f"{url}?max_tokens={wrong}", HTTP_ACCEPT="text/markdown")
         assert (refused.status_code, refused["Content-Type"]) == (400, "application/json")
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        ("text/markdown, application/json;q=0.5", "text/markdown"),
+        ("application/json;q=0.5, text/markdown;q=0.6", "text/markdown"),
+        ("text/markdown;q=0.5, application/json", "application/json"),
+        ("text/markdown, */*;q=0.1", "text/markdown"),
+        ("text/markdown;q=0.2, */*", "application/json"),
+        ("text/markdown;q=0, */*", "application/json"),
+        ("text/markdown; charset=utf-8", "text/markdown"),
+        ("text/*", "text/markdown"),
+        ("*/*", "application/json"),
+        ("application/json;q=x", "application/json"),
+    ],
+)
+def test_resolved_comes_as_who_asks_would_rather_have_it(
+    teammate_client: APIClient, accept: str, kind: str
+) -> None:
+    make_task(teammate_client)
+    answer = teammate_client.get(f"{TASKS}t1/resolved/", HTTP_ACCEPT=accept)
+    assert answer.status_code == 200
+    assert answer["Content-Type"].partition(";")[0] == kind
+    assert answer["Vary"] == "Accept"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "text/markdown;q=0", "application/json;q=0.0"])
+def test_what_nobody_accepts_is_406(teammate_client: APIClient, accept: str) -> None:
+    make_task(teammate_client)
+    answer = teammate_client.get(f"{TASKS}t1/resolved/", HTTP_ACCEPT=accept)
+    assert (answer.status_code, answer.json()["code"]) == (406, "not_acceptable")

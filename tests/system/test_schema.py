@@ -1,5 +1,6 @@
 """The server against its own OpenAPI schema."""
 
+import json
 import subprocess
 import sys
 from io import StringIO
@@ -15,6 +16,13 @@ def test_the_schema_has_no_warnings() -> None:
     out = StringIO()
     call_command("spectacular", "--validate", "--fail-on-warn", stdout=out)
     assert "/api/v1/contexts/task/{context_id}/resolved/" in out.getvalue()
+
+
+def test_a_merge_patch_may_take_fields_back_to_their_defaults() -> None:
+    out = StringIO()
+    call_command("spectacular", "--format", "openapi-json", stdout=out)
+    fields = json.loads(out.getvalue())["components"]["schemas"]["TaskMergePatchRequest"]
+    assert all(field["nullable"] for field in fields["properties"].values())
 
 
 @pytest.mark.once
