@@ -18,6 +18,7 @@ from contextsys import metrics
 logger = structlog.stdlib.get_logger("contextsys.request")
 # The client went away before its answer was ready; nginx's name for it.
 CLIENT_CLOSED = 499
+WITHOUT_BODY = (204, 304)
 LONGEST_PATH = 500
 _OBSERVED = "contextsys.observed"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}", re.ASCII)
@@ -61,6 +62,9 @@ class Observation:
     def answered(self, response: HttpResponseBase) -> None:
         self.status = response.status_code
         response.headers["X-Request-ID"] = self.request_id
+        if response.status_code in WITHOUT_BODY and "Content-Length" in response.headers:
+            # Django says 0: of a 304 it would be the length of what the client has (RFC 9110 §8.6).
+            del response.headers["Content-Length"]
 
     def finish(self) -> None:
         seconds = time.perf_counter() - self.started

@@ -167,8 +167,11 @@ def test_what_was_read_and_is_stale_is_another_revision(teammate_client: APIClie
     assert (stale.status_code, stale.json()["code"]) == (412, "revision_mismatch")
 
 
-def test_a_deletion_s_answer_has_no_content_type(owner_client: APIClient) -> None:
+def test_answers_without_a_body_tell_no_length_of_one(owner_client: APIClient) -> None:
     make_task(owner_client)
-    answer = owner_client.delete(f"{TASKS}t1/")
-    assert (answer.status_code, answer.content) == (204, b"")
-    assert "Content-Type" not in answer.headers
+    etag = owner_client.get(f"{TASKS}t1/")["ETag"]
+    unchanged = owner_client.get(f"{TASKS}t1/", HTTP_IF_NONE_MATCH=etag)
+    assert (unchanged.status_code, "Content-Length" in unchanged.headers) == (304, False)
+    deleted = owner_client.delete(f"{TASKS}t1/")
+    assert (deleted.status_code, deleted.content) == (204, b"")
+    assert not {"Content-Type", "Content-Length"} & set(deleted.headers)
