@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -26,10 +27,8 @@ NAMES = ("p1", "p2", "p3")
 
 def work(client: CloudClient) -> None:
     """What the tasks do every two seconds."""
-    try:
+    with suppress(SyncError):
         pull.pull_once(ORGANIZATION, client)
-    except SyncError:
-        pass
     push_due(ORGANIZATION, client)
 
 
