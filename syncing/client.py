@@ -171,6 +171,7 @@ class CloudClient:
                 response.status_code,
                 answer,
                 retry_after=response.headers.get("Retry-After", ""),
+                date=response.headers.get("Date", ""),
                 ours=settings.CONTEXTSYS_ORGANIZATION,
                 secret=self._key,
             )

@@ -85,17 +85,23 @@ class Refused(SyncError):
 
 
 def of_answer(
-    status: int, body: Mapping[str, Any] | None, *, retry_after: str, ours: str, secret: str
+    status: int,
+    body: Mapping[str, Any] | None,
+    *,
+    retry_after: str,
+    ours: str,
+    secret: str,
+    date: str = "",
 ) -> SyncError:
     """What an answer means that is no success with a JSON object.
 
-    `body` is the answer's JSON object, None for anything else; `retry_after` the header of that
-    name or "". `ours` is this node's organization. Should the hub say `secret` back to us, it is
-    left out.
+    `body` is the answer's JSON object, None for anything else; `retry_after` and `date` the headers
+    of that name or "". `ours` is this node's organization. Should the hub say `secret` back to us,
+    it is left out.
     """
     if status in AWAY:
         kind = HubBusy if status == 429 else HubAway
-        return kind(f"The hub answers with status {status}.", seconds_of(retry_after))
+        return kind(f"The hub answers with status {status}.", seconds_of(retry_after, date))
     if 300 <= status < 400:
         return HubFailed(status, f"The hub redirects (status {status}): is that its address?")
 
@@ -128,17 +134,25 @@ def of_answer(
     return Refused(status, code, told("error", 300))
 
 
-def seconds_of(retry_after: str) -> float | None:
+def seconds_of(retry_after: str, date: str = "") -> float | None:
     """Seconds to wait by a `Retry-After` of either form (RFC 9110 §10.2.3), 300 at most.
 
-    None when it is neither.
+    A time is one of the hub's clock, which the answer's `date` tells. None when it is neither.
     """
     text = retry_after.strip()
     try:
         if text.isdecimal():
             seconds = float(text)
         else:
-            seconds = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+            seconds = (parsedate_to_datetime(text) - _clock(date)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+
+def _clock(date: str) -> datetime:
+    try:
+        told = parsedate_to_datetime(date)
+    except (ValueError, TypeError, OverflowError):
+        return datetime.now(UTC)
+    return told if told.tzinfo is not None else datetime.now(UTC)

@@ -12,7 +12,7 @@ from uuid import UUID
 from contexts import access, services
 from contexts.access import Caller
 from contexts.documents import revision_of
-from contexts.errors import DocumentTooLarge, Invalid
+from contexts.errors import ContextError, DocumentTooLarge, Invalid
 from contexts.history import head_of
 from contexts.identifiers import uuid7
 from contexts.levels import CHILD, LEVELS, Document, Level
@@ -47,7 +47,13 @@ class Intake:
         receipt = receipts.find(self.organization_id, self.node, self.pushed.mutation_id)
         if receipt is not None and receipt.fingerprint == self.fingerprint:
             return receipts.told_by(receipt)
-        self.adoption = services.Adoption(self.organization_id, [self.pushed])
+        try:
+            self.adoption = services.Adoption(self.organization_id, [self.pushed])
+        except ContextError:
+            if receipt is None:
+                raise
+            # Whatever else is wrong with it, it is not what came under its id before.
+            raise receipts.MutationReused from None
         if receipt is not None:
             return self._offered_back(receipt)
         self._check_role()
@@ -66,7 +72,7 @@ class Intake:
         """
         known = self._known()
         if known is None or not receipts.tells_of(self.pushed, known):
-            raise receipts.MutationReused("This mutation id came with another entry before.")
+            raise receipts.MutationReused
         told = receipts.told_by(receipt)
         return {**told, "verdict": Verdict.APPLIED, "seq": known.seq, "revision": known.revision}
 

@@ -6,6 +6,7 @@ Its rows are written in the change's own transaction; `syncing.batches` hands th
 import random
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -140,23 +141,40 @@ def put_off(
     for lane in lanes:
         bound = min(LONGEST_BACKOFF, 2.0 ** min(lane.attempts, 10))
         delay = max(at_least or 0.0, random.uniform(0, bound))  # noqa: S311 (no secret)
-        Lane.objects.filter(pk=lane.pk).update(
-            attempts=F("attempts") + 1,
-            next_attempt_at=timezone.now() + timedelta(seconds=delay),
-            waits_for_network=network,
-        )
-        waiting = JournalEntry.objects.filter(lane=lane, state=State.PENDING)
-        first = waiting.order_by("seq").values("pk")[:1]
-        JournalEntry.objects.filter(pk__in=list(first.values_list("pk", flat=True))).update(
-            attempts=F("attempts") + 1, last_error=error
-        )
+        _put_off(lane, delay, error, attempts=F("attempts") + 1, waits_for_network=network)
+
+
+def put_off_as_told(lanes: Iterable[Lane], seconds: float, error: str) -> None:
+    """Leaves the lanes alone for as long as a busy hub says: that is no failure of theirs."""
+    for lane in lanes:
+        # Not all nodes at one moment.
+        delay = seconds + random.uniform(0, 1)  # noqa: S311 (no secret)
+        _put_off(lane, delay, error, attempts=0, waits_for_network=False)
+
+
+def _put_off(lane: Lane, delay: float, error: str, **how: Any) -> None:
+    Lane.objects.filter(pk=lane.pk).update(
+        next_attempt_at=timezone.now() + timedelta(seconds=delay), **how
+    )
+    waiting = JournalEntry.objects.filter(lane=lane, state=State.PENDING)
+    first = waiting.order_by("seq").values("pk")[:1]
+    JournalEntry.objects.filter(pk__in=list(first.values_list("pk", flat=True))).update(
+        attempts=F("attempts") + 1, last_error=error
+    )
 
 
 def network_is_back(organization_id: str) -> None:
     """Makes everything due that waits for the network only."""
-    owned(organization_id, Lane, waits_for_network=True).update(
-        waits_for_network=False, attempts=0, next_attempt_at=timezone.now()
-    )
+    _due_again(owned(organization_id, Lane, waits_for_network=True))
+
+
+def hub_works_again(organization_id: str) -> None:
+    """Makes everything due that failed: it was the hub's fault as a whole, not of what we sent."""
+    _due_again(owned(organization_id, Lane, attempts__gt=0))
+
+
+def _due_again(lanes: "QuerySet[Lane]") -> None:
+    lanes.update(waits_for_network=False, attempts=0, next_attempt_at=timezone.now())
 
 
 def no_longer_missing(organization_id: str, keys: set[Key]) -> None:

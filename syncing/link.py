@@ -60,11 +60,16 @@ def ask_who(organization_id: str, client: CloudClient) -> Document:
 
 def came(organization_id: str) -> None:
     """The hub answered: what waits for the network is due, and its return is logged once."""
-    back = owned(organization_id, Link, reachable=False).update(reachable=True, last_error="")
-    unparked = owned(organization_id, Link).exclude(parked="").update(parked="", last_error="")
-    if back or unparked:
+    apart = owned(organization_id, Link).exclude(reachable=True, parked="")
+    if not apart.exists():
+        return
+    with transaction.atomic():
+        # Together: a process that ends in between would leave them waiting for their time.
+        back = apart.update(reachable=True, parked="")
+        if back:
+            journal.network_is_back(organization_id)
+    if back:
         logger.info("the hub answers again: %s", settings.CONTEXTSYS_CLOUD_URL)
-        journal.network_is_back(organization_id)
 
 
 def went(organization_id: str, error: Exception) -> None:
@@ -97,6 +102,9 @@ def park(organization_id: str, error: Exception) -> None:
 def reached(link: Link, seq: int, stamp: UUID | None, at: datetime) -> None:
     """Notes that the hub's feed is taken over up to `seq`; `link` is locked."""
     moved = seq > link.cursor
+    if link.last_error:
+        # The feed could not be followed, and can again: nor could anything be sent, mostly.
+        journal.hub_works_again(link.organization_id)
     link.cursor, link.synced_at, link.last_error = seq, at, ""
     if moved:
         link.last_stamp = stamp

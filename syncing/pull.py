@@ -12,7 +12,7 @@ from django.utils import timezone
 from contexts import services
 from contexts.errors import ContextError
 from contexts.levels import Document
-from contexts.models import owned
+from contexts.models import Feed, owned
 from contexts.services import ForeignChange, foreign
 from contexts.services.members import uuid_of
 from syncing import journal, link, wire
@@ -236,7 +236,7 @@ def read_snapshot(organization_id: str, client: CloudClient) -> int:
         tie = owned(organization_id, Link).select_for_update().get()
         if begun is not None:
             tie.hub_epoch, tie.cursor, tie.last_stamp = begun
-        tie.synced_at, tie.last_error = timezone.now(), ""
+        tie.synced_at = timezone.now()
         tie.save()
     return count
 
@@ -264,12 +264,19 @@ def compare(organization_id: str, client: CloudClient) -> bool | None:
     if unsettled(organization_id).exists() or not tie.hub_epoch:
         return None
     told = client.status()
-    _, mine = digests.of(organization_id)
-    again = link.link_of(organization_id)
-    if told.get("head") != again.cursor or unsettled(organization_id).exists():
+    if told.get("head") != tie.cursor:
         return None
-    owned(organization_id, Link).update(checked_at=timezone.now(), checked_cursor=again.cursor)
-    if told.get("digest") == mine:
+    feed, mine = digests.of(organization_id)
+    same = told.get("digest") == mine
+    # A digest takes its time, and what comes meanwhile may be in it: a difference counts only when
+    # nothing came on either side.
+    if not same and client.status().get("head") != tie.cursor:
+        return None
+    moved = owned(organization_id, Feed).get().head != feed.head
+    if moved or unsettled(organization_id).exists():
+        return None
+    owned(organization_id, Link).update(checked_at=timezone.now(), checked_cursor=tie.cursor)
+    if same:
         return True
     logger.error("hub and node hold different documents: comparing all of them")
     _begin_anew(organization_id, client)

@@ -9,7 +9,6 @@ from syncing import batches, journal, link, pull, wire
 from syncing.batches import Batch
 from syncing.client import CloudClient
 from syncing.errors import (
-    HistoryGone,
     HubAway,
     HubBusy,
     HubFailed,
@@ -108,15 +107,16 @@ def _note(organization_id: str, error: SyncError) -> None:
 
 def _failed(organization_id: str, batch: Batch, error: SyncError) -> None:
     """Nothing is known of the batch: it is sent again as it is."""
-    _note(organization_id, error)
-    if isinstance(error, HistoryGone):
-        # The pull finds out what of our history the hub still has.
-        return
     lanes = _lanes(batch)
-    if isinstance(error, HubAway):
+    if isinstance(error, HubBusy) and error.retry_after is not None:
+        journal.put_off_as_told(lanes, error.retry_after, str(error))
+    elif isinstance(error, HubAway):
         journal.put_off(lanes, network=True, error=str(error), at_least=error.retry_after)
     elif isinstance(error, HubFailed | Refused | NodeCloned):
         journal.put_off(lanes, network=False, error=str(error))
+    # Of another history (`HistoryGone`) the pull finds out what the hub still has. Noted last:
+    # a pull that succeeds from now on makes due all of what was put off here.
+    _note(organization_id, error)
 
 
 def _lanes(batch: Batch) -> list[Lane]:

@@ -21,6 +21,9 @@ BATCH = 500
 class MutationReused(ContextError):
     code = "mutation_reused"
 
+    def __init__(self) -> None:
+        super().__init__("This mutation id came with another entry before.")
+
 
 _IS_JUDGED = Prepared(
     lambda organization, node, mutation: owned(
@@ -66,8 +69,8 @@ def told_by(receipt: Receipt) -> Document:
 
 def tells_of(pushed: ForeignChange, known: Change) -> bool:
     """Whether `known`, of our log, is the change that was pushed, whatever came of it here."""
-    told = known.level, known.context_id, known.makes_version
-    if told != (*pushed.key, pushed.makes_version):
+    told = known.level, known.context_id, known.makes_version, known.actor, known.at
+    if told != (*pushed.key, pushed.makes_version, pushed.actor, pushed.at):
         return False
     if pushed.makes_version:
         return known.revision == pushed.revision

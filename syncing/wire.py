@@ -19,6 +19,9 @@ MISSING = ("context_missing", "parent_missing")
 # The origin of what a node made of the hub's changes and its own: of no meaning elsewhere.
 PROVISIONAL = "~"
 
+# How many digits a version can have; Python refuses to read thousands of them.
+LONGEST_NUMBER = 10
+
 # These operations always make a version.
 VERSIONS = ("created", "updated", "deleted")
 
@@ -58,7 +61,8 @@ def change_of(entry: Document, node: str) -> Document:
         has_document = change["document"] is not None
         change["makes_version"] = has_document or change.get("operation") in VERSIONS
     number = str(change.get("revision", "")).partition("-")[0]
-    change["version"] = int(number) if number.isascii() and number.isdigit() else 0
+    told = number.isascii() and number.isdigit() and len(number) <= LONGEST_NUMBER
+    change["version"] = int(number) if told else 0
     return change
 
 

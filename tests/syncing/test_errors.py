@@ -132,10 +132,23 @@ def test_retry_after_is_read_in_both_forms(header: str, seconds: float | None) -
         assert seconds_of(header) == seconds
 
 
-@given(st.text(max_size=60))
-def test_any_retry_after_gives_a_bounded_wait_or_none(header: str) -> None:
-    seconds = seconds_of(header)
+@pytest.mark.parametrize("minutes", [-60, -4, 4, 60])
+def test_a_time_to_come_back_at_is_of_the_hubs_clock(minutes: int) -> None:
+    """Whatever the clock here says."""
+    there = NOW + timedelta(minutes=minutes)
+    back = format_datetime(there + timedelta(seconds=30), usegmt=True)
+    with time_machine.travel(NOW, tick=False):
+        assert seconds_of(back, format_datetime(there, usegmt=True)) == 30
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_any_retry_after_gives_a_bounded_wait_or_none(header: str, date: str) -> None:
+    seconds = seconds_of(header, date)
     assert seconds is None or 0 <= seconds <= LONGEST_RETRY_AFTER
+    assert seconds is None or 0 <= seconds <= LONGEST_RETRY_AFTER
+    at_a_time = seconds_of("Sun, 01 Mar 2026 12:00:30 GMT", date)
+    assert at_a_time is not None
+    assert 0 <= at_a_time <= LONGEST_RETRY_AFTER
 
 
 @pytest.mark.parametrize("status", [429, 503])

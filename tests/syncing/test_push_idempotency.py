@@ -173,6 +173,28 @@ def test_another_entry_under_the_same_id_is_refused(
     assert node.judged(pushed) == first
 
 
+@each_case
+@pytest.mark.parametrize("change", [{"actor": "agent-next-door"}, {"at": "2026-01-02T03:04:05Z"}])
+def test_the_same_entry_by_another_or_of_another_time_is_refused(
+    hub: Hub, node: Node, prepare: Prepare, verdict: str, change: Document
+) -> None:
+    pushed = prepare(hub)
+    first = node.judged(pushed)
+    told = node.judged({**pushed, **change})
+    assert (told["verdict"], told["code"]) == ("rejected", "mutation_reused")
+    assert node.judged(pushed) == first
+
+
+def test_another_document_under_the_same_id_and_revision_is_refused_as_that(
+    hub: Hub, node: Node
+) -> None:
+    pushed = applied(hub)
+    first = node.judged(pushed)
+    told = node.judged({**pushed, "document": task({"a": 3, "b": 1})})
+    assert (told["verdict"], told["code"]) == ("rejected", "mutation_reused")
+    assert node.judged(pushed) == first
+
+
 def test_a_mutation_id_is_the_nodes_own(hub: Hub, node: Node, other_node: Node) -> None:
     mine = entry("task", "t2", task({"x": 1}))
     theirs = entry("task", "t3", task({"x": 2}), mutation_id=mine["mutation_id"])

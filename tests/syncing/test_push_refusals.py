@@ -13,6 +13,7 @@ from tests.syncing.pushing import Document, Hub, Node, entry, task
         ({"revision": f"2-{'0' * 32}"}, "invalid"),
         ({"revision": f"7-{'0' * 32}"}, "invalid"),
         ({"revision": "2"}, "invalid"),
+        ({"revision": f"{'9' * 5000}-{'0' * 32}"}, "invalid"),
         ({"revision": None}, "invalid"),
         ({"level": "planet"}, "invalid"),
         ({"level": 5}, "invalid"),
@@ -33,7 +34,7 @@ from tests.syncing.pushing import Document, Hub, Node, entry, task
         ({"at": "2026-01-01T00:00:00"}, "invalid"),
         ({"at": 5}, "invalid"),
     ],
-    ids=str,
+    ids=lambda told: str(told)[:60],
 )
 def test_what_is_no_entry_is_rejected(hub: Hub, node: Node, change: Document, code: str) -> None:
     head = hub.head()

@@ -69,5 +69,10 @@ def test_an_error_is_told_by_its_code_and_retry_after() -> None:
     limited = failure_of(client.status)
     assert isinstance(limited, HubAway)
     assert limited.retry_after == 17
+    there = "Sun, 01 Mar 2026 12:00:00 GMT"
+    hub.script = always(429, Date=there, Retry_After=there.replace("12:00:00", "12:00:20"))
+    limited = failure_of(client.status)
+    assert isinstance(limited, HubAway)
+    assert limited.retry_after == 20
     hub.script = always(409, {"code": "organization_mismatch", "organization": "acme"})
     assert isinstance(failure_of(client.status), OrganizationMismatch)

@@ -1,16 +1,18 @@
 """Whether both hold the same, and what is done when they do not."""
 
 import logging
+from unittest import mock
 
 import pytest
 
 from contexts.access import Caller
+from contexts.levels import PROJECT
 from contexts.models import ProjectContext
 from syncing import pull
 from syncing.client import CloudClient
 from syncing.digests import digests
 from syncing.models import unsettled
-from tests.syncing.hubs import ORGANIZATION, ScriptedHub, exchange
+from tests.syncing.hubs import ORGANIZATION, Answer, Asked, ScriptedHub, exchange
 from tests.syncing.node.deeds import data, edit, pull_all, story, tie
 
 
@@ -54,3 +56,43 @@ def test_another_digest_is_reported_and_all_is_compared_and_offered(
     assert data() == {"theirs": 2}
     assert tie().cursor == len(hub.feed)
     assert not unsettled(ORGANIZATION).exists()
+
+
+def test_a_digest_that_another_write_may_be_in_is_no_difference(
+    hub: ScriptedHub, client: CloudClient
+) -> None:
+    """It takes the hub a while to work one out, and who writes there does not wait for it."""
+    story(hub)
+    pull_all(client)
+
+    def written_meanwhile(asked: Asked) -> Answer | None:
+        if asked.path != "status/":
+            return None
+        told = Answer(body={**hub.status(), "digest": "0" * 64})
+        hub.script = lambda _: None
+        hub.write(PROJECT, "p1", ORGANIZATION, data={"theirs": 3})
+        return told
+
+    hub.script = written_meanwhile
+    assert pull.compare(ORGANIZATION, client) is None
+    assert tie().checked_at is None
+    assert hub.asked_for("snapshot/") == []
+
+
+def test_a_page_that_comes_during_the_comparison_is_no_difference(
+    hub: ScriptedHub, client: CloudClient
+) -> None:
+    story(hub)
+    pull_all(client)
+    hub.write(PROJECT, "p1", ORGANIZATION, data={"theirs": 3})
+    digest_of = digests.of
+
+    def another_worker_pulls(organization_id: str) -> object:
+        found = digest_of(organization_id)
+        pull_all(client)
+        return found
+
+    hub.digest = "0" * 64
+    with mock.patch.object(digests, "of", another_worker_pulls):
+        assert pull.compare(ORGANIZATION, client) is None
+    assert hub.asked_for("snapshot/") == []
