@@ -7,9 +7,9 @@ import pytest
 from contexts import completion, entries, services
 from contexts.access import Caller
 from contexts.errors import NotFound, RevisionMismatch
+from contexts.extraction import extract
 from contexts.history import head_of
 from contexts.lessons import MOST_PATTERNS
-from contexts.extraction import extract
 from contexts.levels import PROJECT, TASK, Document
 from contexts.models import Delegation, Entry, Role, owned
 from tests.conftest import make_organization
