@@ -78,9 +78,7 @@ def test_a_failed_call_keeps_its_error(organization: str) -> None:
     assert "Exit code 1" in failed[0]["details"]["result"]
 
 
-def test_a_tool_that_the_models_server_ran_is_a_call_too(
-    organization: str, tmp_path: Path
-) -> None:
+def test_a_tool_that_the_models_server_ran_is_a_call_too(organization: str, tmp_path: Path) -> None:
     blocks = [
         {"type": "server_tool_use", "id": "srv-1", "name": "web_search", "input": {"query": "x"}},
         {"type": "web_search_tool_result", "tool_use_id": "srv-1", "content": [{"url": "a"}]},
