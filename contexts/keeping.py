@@ -29,10 +29,13 @@ def cut(value: Any, limit: int) -> Any:
     size = _size(value)
     if size <= limit or isinstance(value, int | float | None):
         return documents.capped(flat(redacted(value)), limit)
-    clean = redacted(_beginning(value, limit + 2 * MARGIN))
+    window = _Window(limit + 2 * MARGIN)
+    clean = redacted(window.of(value))
     text = clean if isinstance(clean, str) else json.dumps(clean, ensure_ascii=False)
+    if window.room <= 0:
+        text = text[:-MARGIN]
     # Room for what it says about itself.
-    told = documents.capped(text[:-MARGIN], limit - 100)
+    told = documents.capped(text, limit - 100)
     preview = told["preview"] if isinstance(told, dict) else told
     told_size = len(value.encode()) if isinstance(value, str) else size
     return {"truncated": True, "bytes": told_size, "preview": preview}
@@ -105,12 +108,9 @@ def _size(value: Any) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode())
 
 
-def _beginning(value: Any, room: int) -> Any:
-    """The first `room` characters or so of a value, in its own shape."""
-    return _Window(room).of(value)
-
-
 class _Window:
+    """The first `room` characters or so of a value, in its own shape; `room` is what is left."""
+
     def __init__(self, room: int) -> None:
         self.room = room
 

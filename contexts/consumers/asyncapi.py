@@ -147,7 +147,7 @@ def payloads() -> tuple[dict[str, Schema], dict[str, Schema]]:
     sent = {
         kind: _payload(
             kind,
-            {**fields, "request_id": REQUEST_ID},
+            {**fields, "request_id": {**REQUEST_ID, "type": [*REQUEST_ID["type"], "null"]}},
             [name for name, required in FIELDS[kind].items() if required],
         )
         for kind, (_, fields) in SENT.items()

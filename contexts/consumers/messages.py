@@ -102,7 +102,8 @@ class Message:
         for name, required in expected.items():
             if required and name not in self.fields:
                 errors[name] = ["This field is required."]
-        if "request_id" in self.fields and not _is_short(self.fields["request_id"]):
+        request_id = self.fields.get("request_id")
+        if request_id is not None and not _is_short(request_id):
             errors["request_id"] = ["This must be a short text or a number."]
         if errors:
             raise Invalid(errors)

@@ -1,5 +1,6 @@
 """What an edit did: files, lines, functions and classes, patterns (contract §5, `file_edit`)."""
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ from contexts.extraction.diffs import FileDiff
 from contexts.extraction.patches import tool_edit
 from contexts.extraction.patterns import Rules
 from contexts.extraction.pieces import Code
-from contexts.extraction.results import plain
+from contexts.extraction.results import uncoloured
 from contexts.extraction.summaries import Edited, summary_of
 from contexts.extraction.trees import language_of
 
@@ -21,6 +22,8 @@ MOST_FILES = 2_000
 MOST_SYMBOLS = 100
 LONGEST_PATH = 1_000
 LONGEST_KEPT = 256 * 1024
+# As `git diff --color` begins its heads; what else stands in a diff is a file's own.
+_COLOURED = re.compile(r"^\x1b\[[\d;]*m(?:diff -|--- |@@)", re.M)
 
 
 def file_edit(data: Document, rules: Rules | None = None) -> Document:
@@ -40,9 +43,7 @@ def file_edit(data: Document, rules: Rules | None = None) -> Document:
         if told is not None:
             return _with_diff(*told, rules)
     text, cut = _limited(text, LONGEST_DIFF)
-    files = diffs.parse(text)
-    if not files and "\x1b" in text:
-        files = diffs.parse(plain(text))
+    files = diffs.parse(uncoloured(text) if _COLOURED.search(text) else text)
     for file in files:
         file.path = file.path or (paths[0] if paths else "unknown")
     content = data.get("content")
@@ -165,7 +166,8 @@ def _diff_text(given: Any) -> str:
     parts = []
     for each in given if isinstance(given, list) else [given]:
         candidates = [each.get("diff"), each.get("patch")] if isinstance(each, dict) else [each]
-        parts += [text for text in candidates if isinstance(text, str) and text][:1]
+        texts = [text.removeprefix("\ufeff") for text in candidates if isinstance(text, str)]
+        parts += [text for text in texts if text][:1]
     return "\n".join(parts)
 
 

@@ -37,9 +37,10 @@ def tool_edit(path: str, data: dict[str, Any]) -> tuple[FileDiff, str | None] | 
             new = None if lines is None else "\n".join(lines)
         return file, new
     if new is None and _makes_file(edits):
-        new = _replaced(edits)[0][1]
+        first, *rest = _replaced(edits)
+        new = _edited(first[1], rest) if rest else first[1]
     elif old is not None and new is None:
-        new = _edited(old, edits)
+        new = _edited(old, _replaced(edits))
     if new is not None and (made or old is not None):
         file.hunks = between("" if made else old or "", new)
         return file, new
@@ -51,8 +52,9 @@ def tool_edit(path: str, data: dict[str, Any]) -> tuple[FileDiff, str | None] | 
 
 
 def _makes_file(edits: Any) -> bool:
+    """Whether the first edit replaces nothing: it gives the file its text, others go on from it."""
     found = _replaced(edits)
-    return len(found) == 1 and found[0][0] == ""
+    return bool(found) and found[0][0] == ""
 
 
 def _replaced(edits: Any) -> list[tuple[str, str, bool]]:
@@ -73,9 +75,8 @@ def _as_lines(old: str, new: str) -> tuple[str, str]:
     return old, new
 
 
-def _edited(text: str, edits: Any) -> str | None:
+def _edited(text: str, found: list[tuple[str, str, bool]]) -> str | None:
     """The text after the edits; None when one of them finds nothing to replace."""
-    found = _replaced(edits)
     for old, new, everywhere in found:
         if not old or old not in text:
             return None

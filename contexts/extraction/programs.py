@@ -2,7 +2,7 @@
 
 import re
 
-from contexts.extraction.shell import Command
+from contexts.extraction.shell import SHELLS, Command
 
 
 def _words(text: str) -> frozenset[str]:
@@ -54,6 +54,18 @@ _BY_WORD: dict[str, dict[str, str]] = {
     "swift": {"test": "test", "build": "build"},
     "bazel": {"test": "test", "build": "build"},
     "zig": {"build": "build"},
+    "nx": {"test": "test", "build": "build"},
+    "turbo": {"test": "test", "build": "build"},
+    "meson": {"test": "test", "install": "install", "build": "setup compile"},
+    "ant": {"test": "test"},
+    "sbt": {"test": "test", "build": "compile package"},
+    "lein": {"test": "test"},
+    "stack": {"test": "test", "build": "build", "install": "install"},
+    "cabal": {"test": "test", "build": "build", "install": "install"},
+    "dart": {"test": "test", "build": "compile"},
+    "flutter": {"test": "test", "build": "build"},
+    "invoke": {"test": "test tests"},
+    "inv": {"test": "test tests"},
     "hatch": {"test": "test", "build": "build"},
     "playwright": {"test": "test", "install": "install"},
     "ng": {"test": "test", "build": "build"},
@@ -80,7 +92,7 @@ _BY_WORD: dict[str, dict[str, str]] = {
     "brew": {"install": "install upgrade update"},
     "gem": {"install": "install", "build": "build"},
     "bundle": {"install": "install update"},
-    "composer": {"install": "install require update"},
+    "composer": {"test": "test", "install": "install require update"},
     "rustup": {"install": "install update component target toolchain"},
 }
 _ASKING = frozenset(("--version", "-V", "--help", "-h", "--collect-only", "--co", "--fixtures"))
@@ -90,7 +102,7 @@ _TEST_FILE = re.compile(r"(?:.*[/\\])?(?:test_[^/\\]*|[^/\\]*_test|tests|runtest
 _TEST_PROGRAM = re.compile(r"(?:run[-_]?)?(?:all[-_]?|unit[-_]?)?tests?\.(?:sh|bash|ps1|bat|cmd)")
 _TEST_SCRIPT = re.compile(r"(?:test|tests|spec|e2e|unit|integration)(?:[:._-].*)?|.*[:._-]tests?")
 _BUILD_SCRIPT = re.compile(r"(?:build|compile|bundle)(?:[:._-].*)?")
-_RUN = frozenset(("npm", "pnpm", "yarn", "bun", "deno"))
+_RUN = frozenset(("npm", "pnpm", "yarn", "bun", "deno", "turbo", "lerna"))
 # Options of these that stand before the word that counts and take a value.
 _VALUED = _words(
     "-C -c -f -p -F -j --prefix --manifest-path --dir --cwd --filter --workspace --project-dir -x"
@@ -116,6 +128,7 @@ _SPEAKS = {
     "go test": "go",
     "cargo test": "cargo",
     "cargo t": "cargo",
+    "cargo nextest": "nextest",
 }
 _TESTERS, _BUILDERS = _words(_ALWAYS["test"]), _words(_ALWAYS["build"])
 # Programs that show what others wrote: test results in their output are not theirs.
@@ -153,6 +166,8 @@ def kind_of(command: Command) -> str:
     for kind, names in _BY_WORD.get("pip" if _PIP.fullmatch(name) else name, {}).items():
         if any(each in names.split() for each in words):
             return kind
+    if name in SHELLS and _TEST_PROGRAM.fullmatch(re.split(r"[/\\]", word)[-1]):
+        return "test"
     if name == "node" and "--test" in arguments:
         return "test"
     if _TEST_FILE.fullmatch(name) or _TEST_PROGRAM.fullmatch(name):

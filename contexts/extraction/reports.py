@@ -15,8 +15,20 @@ from junitparser import Error, Failure, Skipped, TestCase
 from contexts.extraction import results
 from contexts.extraction.results import LONGEST_OUTPUT, MAX_COUNT, Run
 
-_LOCATION = re.compile(r"^([^\s:()]{1,300}\.\w{1,8}):\d+(?::|$)", re.MULTILINE)
+_LOCATION = re.compile(r"^[ \t]{0,40}([^\s:()]{1,300}\.\w{1,8}):\d+(?::|$)", re.MULTILINE)
+_STACK = re.compile(
+    r"^\s{1,40}at (?:[^()\n]{1,300} \()?([^\s():]{1,300}):\d+:\d+\)?$", re.MULTILINE
+)
+_PANIC = re.compile(r" panicked at ([^\s:']{1,300}):\d+:\d+")
 _FRAME = re.compile(r'^\s*File "([^"\n]{1,300})", line \d', re.MULTILINE)
+_ESCAPE = re.compile(r"&#(?:0{0,6}27|[xX]0{0,6}1[bB]);")
+# What XML may not hold, as a character or a reference; colours, mostly, that some tools leave in.
+_ILLEGAL = re.compile(
+    r"[\x01-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]"
+    r"|&#(?:0{0,6}(?:[1-8]|1[124-9]|2\d|3[01])|[xX]0{0,6}(?:[1-8bBcCeEfF]|1[0-9a-fA-F]));"
+)
+# As googletest says it.
+_NOT_RUN = ("notrun", "disabled")
 # What a message of its own hardly says more than.
 _SHORT_MESSAGE = 20
 
@@ -30,6 +42,10 @@ def junit(text: str) -> Run:
     root = _parse(text)
     if root.tag not in ("testsuites", "testsuite"):
         raise Unreadable("no JUnit report")
+    for suite in root.iter("testsuite"):
+        for element in suite.iterfind("testcase"):
+            if suite.get("file") and not element.get("file"):
+                element.set("file", str(suite.get("file")))
     cases = [
         TestCase.fromelem(element)  # type: ignore[no-untyped-call]
         for element in root.iter("testcase")
@@ -61,7 +77,8 @@ def _parse(text: str) -> Element:
     if len(text) > LONGEST_OUTPUT:
         raise Unreadable("longer than 8 MiB")
     try:
-        root: Element = DefusedElementTree.fromstring(text.lstrip("\ufeff \t\r\n"))
+        legal = _ILLEGAL.sub("", results.uncoloured(_ESCAPE.sub("\x1b", text)))
+        root: Element = DefusedElementTree.fromstring(legal.lstrip("\ufeff \t\r\n"))
     except DefusedXmlException:
         raise Unreadable("refused: it defines entities") from None
     except (ParseError, ValueError, LookupError):
@@ -83,7 +100,7 @@ def _counted(cases: list[TestCase]) -> Run:
                 for name, kind in (("errors", Error), ("failed", Failure), ("skipped", Skipped))
                 if any(isinstance(outcome, kind) for outcome in outcomes)
             ),
-            "passed",
+            "skipped" if case._elem.get("status") in _NOT_RUN else "passed",
         )
         counts[name] += 1
         if name in ("errors", "failed") and len(run.failures) < results.MOST_FAILURES:
@@ -102,7 +119,8 @@ def _failure(case: TestCase) -> results.Failure:
         # pytest marks what was raised and puts it last, others begin with it.
         marked = [line[1:].strip() for line in said if line.startswith("E ")]
         more = marked[-1] if marked else said[0].strip()
-        message = more if not message or message in more else f"{message}: {more}"
+        if more not in message:
+            message = more if message in more else f"{message}: {more}"
     return results.Failure(str(case.name or ""), _file(case, text), message)
 
 
@@ -111,33 +129,43 @@ def _file(case: TestCase, text: str) -> str:
     if given:
         return str(given)
     classname = str(case.classname or "")
-    if "/" in classname or re.search(r"\.(?:[cm]?[jt]sx?|py|rb|php)$", classname):
+    if re.search(r"\.(?:[cm]?[jt]sx?|py|rb|php|go|rs)$", classname):
         return classname
-    match = _LOCATION.search(text[:LONGEST_OUTPUT]) or _FRAME.search(text)
-    return match[1] if match else ""
+    for pattern in (_LOCATION, _FRAME, _PANIC):
+        if match := pattern.search(text):
+            return match[1]
+    own = (match[1] for match in _STACK.finditer(text) if "node_modules" not in match[1])
+    return next(own, classname if "/" in classname else "")
 
 
 def _declared(root: Element) -> Run:
     """The counts that a report without test cases gives in its attributes."""
     suites = [root] if root.get("tests") is not None else list(root.iterfind("testsuite"))
     sums: dict[str, int] = {}
-    for name in ("tests", "failures", "errors", "skipped"):
+    for name in ("tests", "failures", "errors", "skipped", "disabled"):
         sums[name] = sum(int(_number(suite.get(name)) or 0) for suite in suites)
-    rest = sums["tests"] - sums["failures"] - sums["errors"] - sums["skipped"]
+    skipped = sums["skipped"] + sums["disabled"]
+    rest = sums["tests"] - sums["failures"] - sums["errors"] - skipped
     return Run(
         passed=max(0, rest),
         failed=sums["failures"],
         errors=sums["errors"],
-        skipped=sums["skipped"],
+        skipped=skipped,
     )
 
 
 def _duration(root: Element) -> float | None:
-    for elements in ([root], root.iterfind("testsuite"), root.iter("testcase")):
-        times = [time for each in elements if (time := _number(each.get("time"))) is not None]
-        if times:
-            return sum(times)
-    return None
+    """The report's own time, else what its parts took together; so with each of these."""
+    total: float | None = None
+    waiting = [root]
+    while waiting:
+        element = waiting.pop()
+        own = _number(element.get("time"))
+        if own is not None:
+            total = (total or 0) + own
+        else:
+            waiting += [part for part in element if part.tag in ("testsuite", "testcase")]
+    return total
 
 
 def _number(text: str | None) -> float | None:

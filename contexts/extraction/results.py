@@ -88,9 +88,13 @@ def plain(text: str) -> str:
     if len(text) > LONGEST_OUTPUT:
         half = LONGEST_OUTPUT // 2
         text = f"{text[:half]}\n[...]\n{text[-half:]}"
-    if "\x1b" in text or "\x9b" in text:
-        text = _ANSI.sub("", text)
+    text = uncoloured(text)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def uncoloured(text: str) -> str:
+    """The text without colours and cursor movements."""
+    return _ANSI.sub("", text) if "\x1b" in text or "\x9b" in text else text
 
 
 def lines_of(text: str) -> list[str]:

@@ -16,6 +16,11 @@ _QUERIES = ("query", "pattern", "url", "search")
 _LINE = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:][^:\n]{0,400}?)(?::(\d{1,9})(?::|$)|-(\d{1,9})-)")
 
 
+# `path:text`, as grep prints it without line numbers.
+_NAMED = re.compile(r"([^\s:]{1,400}\.\w{1,10}):")
+_GREPS = frozenset(("grep", "rg", "ripgrep"))
+
+
 def search(data: Document) -> Document:
     """`query`, `count` and `files` (the first 100) of an action's data, and its `tool`.
 
@@ -24,7 +29,9 @@ def search(data: Document) -> Document:
     """
     query = next((data[name] for name in _QUERIES if isinstance(data.get(name), str)), "")
     found, count = _files(data.get("files"))
-    told, results = _results(data.get("results"))
+    tool = data.get("tool")
+    grepped = isinstance(tool, str) and tool.lower() in _GREPS
+    told, results = _results(data.get("results"), grepped)
     for path in told:
         found.setdefault(path)
     if _is_count(data.get("count")):
@@ -36,7 +43,6 @@ def search(data: Document) -> Document:
         "count": count,
         "files": [shortened(path, LONGEST_NAME) for path in list(found)[:MOST_FILES]],
     }
-    tool = data.get("tool")
     return {**extracted, "tool": tool[:100]} if isinstance(tool, str) else extracted
 
 
@@ -62,7 +68,7 @@ def _path(item: Any) -> str:
     return item.strip() if isinstance(item, str) else ""
 
 
-def _results(value: Any) -> tuple[list[str], int | None]:
+def _results(value: Any, grepped: bool) -> tuple[list[str], int | None]:
     """The files that results name, and how many results there are."""
     if _is_count(value):
         return [], int(value)
@@ -72,13 +78,14 @@ def _results(value: Any) -> tuple[list[str], int | None]:
         told = all(map(_is_count, counts)) and all(map(_is_path, value))
         return (list(value), int(sum(counts))) if told else ([], None)
     if isinstance(value, str):
-        value = [line for line in value[:LONGEST_TEXT].splitlines() if line.strip()]
+        lines = value[:LONGEST_TEXT].splitlines()
+        value = [line for line in lines if line.strip() not in ("", "--")]
     if not isinstance(value, list):
         return [], None
     paths = []
     for item in value:
         if isinstance(item, str):
-            match = _LINE.match(item)
+            match = _LINE.match(item) or (grepped and _NAMED.match(item))
             paths.append(match[1] if match else item if _is_path(item) else "")
         else:
             paths.append(_path(item))

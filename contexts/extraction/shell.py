@@ -59,12 +59,22 @@ _RUNNERS: dict[str, frozenset[str]] = {
     "npm exec": frozenset(),
     "mise exec": frozenset(),
     "coverage run": frozenset(("--source", "--omit", "--include", "--rcfile")),
+    "pipx run": frozenset(("--spec", "--python")),
 }
+# What runs a command inside a container, behind the container's or the image's name.
+_CONTAINERS = frozenset(("docker", "podman", "docker-compose", "nerdctl"))
+_CONTAINER_VALUED = frozenset(
+    (
+        *("-e", "-u", "-w", "-v", "-p", "-f", "-h", "-l", "-m", "--env", "--env-file", "--user"),
+        *("--workdir", "--volume", "--publish", "--file", "--name", "--network", "--mount"),
+        *("--entrypoint", "--platform", "--memory", "--cpus", "--gpus", "--project-name"),
+    )
+)
 # `jest@29`, `ruff==0.9`: what is run of a package whose version is named.
 _VERSION = re.compile(r"(?<=\w)(?:@|==)[\w.^~*+-]+")
 # A path of Windows, whose separators a shell's rules would take for escapes.
 _WINDOWS_PATH = re.compile(r"(?<!\S)(?:[A-Za-z]:|\.{1,2}|[\w.-]+)(?:\\[\w.-]+)+(?=\s|$)")
-_SHELLS = frozenset(("bash", "sh", "zsh", "dash", "ksh", "fish"))
+SHELLS = frozenset(("bash", "sh", "zsh", "dash", "ksh", "fish"))
 _PYTHON = re.compile(r"(?:python|pypy)[\d.]*|py")
 _TIMEOUT = re.compile(r"\d+(?:\.\d+)?[smhd]?")
 
@@ -152,7 +162,7 @@ def _unwrapped(words: list[str], depth: int) -> list[Command]:
         words = [_VERSION.sub("", rest[0]), *rest[1:]]
     else:
         return []
-    if name in _SHELLS and depth < DEEPEST:
+    if name in SHELLS and depth < DEEPEST:
         script = _script(words[1:])
         if script is not None:
             return commands_in(script, depth + 1)
@@ -174,9 +184,23 @@ def _behind(name: str, arguments: list[str]) -> list[str] | None:
         # `coverage run -m pytest`, `uv run -m pytest`
         module = _module(arguments[1:], rest)
         return module or rest or None
+    if name in _CONTAINERS:
+        return _contained(arguments)
     if _PYTHON.fullmatch(name):
         return _module(arguments, _options_skipped(arguments, frozenset(("-W", "-X"))))
     return None
+
+
+def _contained(arguments: list[str]) -> list[str] | None:
+    """What `docker exec web …`, `docker compose run --rm web …` and such run inside."""
+    words = _options_skipped(arguments, _CONTAINER_VALUED)
+    if words[:1] == ["compose"]:
+        words = _options_skipped(words[1:], _CONTAINER_VALUED)
+    if words[:1] not in (["exec"], ["run"]):
+        return None
+    inside = _options_skipped(words[1:], _CONTAINER_VALUED)[1:]
+    # `docker run postgres -c x=1` gives options to the image's own program.
+    return inside if inside and not inside[0].startswith("-") else None
 
 
 def _module(arguments: list[str], rest: list[str]) -> list[str] | None:

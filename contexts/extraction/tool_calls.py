@@ -4,6 +4,7 @@ The one mapping for hook events and transcripts (`facts/coding-agent-events.md`)
 shapes are, it gives an action: at worst a `tool`, kept as it came.
 """
 
+import json
 import re
 from typing import Any
 
@@ -11,7 +12,13 @@ from contexts.documents import Document
 
 OTHER = "tool"
 _EXIT_CODE = re.compile(r"\A(?:Error: )?Exit code (-?\d{1,10})(?:\n|\Z)")
-_NOTHING_FOUND = re.compile(r"(?:No (?:files|matches) found|Found \d+ (?:files?|matches|lines)).*")
+# What a tool says about what it found, or that it is not all.
+_ABOUT = re.compile(
+    r"(?:No (?:files|matches) found|Found \d+ (?:files?|matches|lines|total occurrences)"
+    r"|\(Results are truncated|\[Showing results with ).*"
+)
+_COUNTED = re.compile(r"(.+):(\d{1,9})")
+_LINKS = re.compile(r"^Links: (\[.*\])$", re.MULTILINE)
 _CREATED = "File created successfully"
 _EDITS = frozenset(("Edit", "MultiEdit", "Write", "NotebookEdit"))
 _SEARCHES = {"Grep": "pattern", "Glob": "pattern", "WebSearch": "query", "WebFetch": "url"}
@@ -108,6 +115,10 @@ def _edit(tool: str, given: Document, response: Any) -> Document | None:
     elif tool == "NotebookEdit":
         data["content"] = given.get("new_source")
         data["status"] = "modified"
+        # The cell is not the file's text; some tell that too.
+        both = answer.get("original_file"), answer.get("updated_file")
+        if all(isinstance(text, str) for text in both):
+            data["original_content"], data["content"] = both
     else:
         edits = given.get("edits") if tool == "MultiEdit" else [given]
         names = ("old_string", "new_string", "replace_all")
@@ -125,11 +136,34 @@ def _search(tool: str, given: Document, response: Any) -> Document:
     data: Document = {"query": given[_SEARCHES[tool]], "tool": tool}
     if isinstance(response, dict):
         data |= _web(response) if tool.startswith("Web") else _found(response)
-    elif response is not None and not tool.startswith("Web"):
-        lines = [line for line in text_of(response).splitlines() if line.strip()]
-        found = [line for line in lines if not _NOTHING_FOUND.fullmatch(line)]
-        data["results" if given.get("output_mode") == "content" else "files"] = found
+    elif response is not None:
+        text = text_of(response)
+        data |= _web(_links(text)) if tool.startswith("Web") else _listed(text, given)
     return data
+
+
+def _listed(text: str, given: Document) -> Document:
+    """Grep and Glob where a text is all they answer."""
+    shown = [line for line in text.splitlines() if line.strip() not in ("", "--")]
+    lines = [line for line in shown if not _ABOUT.fullmatch(line)]
+    if given.get("output_mode") == "count":
+        counts = [match for line in lines if (match := _COUNTED.fullmatch(line))]
+        return {
+            "files": [match[1] for match in counts],
+            "count": sum(int(match[2]) for match in counts),
+        }
+    return {"results" if given.get("output_mode") == "content" else "files": lines}
+
+
+def _links(text: str) -> Document:
+    """The results that the text of a web search lists; {} where it lists none."""
+    found: list[Any] = []
+    for match in _LINKS.finditer(text):
+        try:
+            found += json.loads(match[1])
+        except (ValueError, RecursionError):
+            continue
+    return {"results": found} if found else {}
 
 
 def _found(answer: Document) -> Document:

@@ -28,7 +28,7 @@ from functools import lru_cache
 from typing import Any
 
 from contexts.redaction.blocks import Stretch, lines_with, without_keys
-from contexts.redaction.options import NAMED_VALUE, PLACES
+from contexts.redaction.options import NAMED_VALUES, PLACES
 from contexts.redaction.patterns import (
     AUTHORIZATION,
     AUTHORIZED,
@@ -111,11 +111,16 @@ def redact_apart(value: Any) -> Any:
 
 
 def _label(entries: dict[str, Any], key: Any) -> Any:
-    """What names an entry: its key, or `name` beside a `value` (`{"name": "DB_PASSWORD", …}`)."""
+    """What names an entry: its key, or `name` beside a `value` (`{"name": "DB_PASSWORD", …}`).
+
+    Beside a user `pass` is a password.
+    """
     if key in _VALUES:
         name = entries.get("name", entries.get("key"))
         if isinstance(name, str) and _kind_of(name[-64:]):
             return name
+    if key == "pass" and ("user" in entries or "username" in entries):
+        return "password"
     return key
 
 
@@ -190,8 +195,9 @@ def _redact_once(text: str) -> str:
         text = _replace(LABELLED, text, labelled, lines_with(text, LABELS))
         if "--" in text:
             text = _replace(FLAG, text, labelled, lines_with(text, LABELS))
-        if "value" in lowered:
-            text = _replace(NAMED_VALUE, text, named_value)
+        for words, pattern in NAMED_VALUES:
+            if any(word in lowered for word in words):
+                text = _replace(pattern, text, named_value)
     for place in PLACES:
         if any(needle in lowered for needle in place.needles):
             text = _replace(place.pattern, text, place.verdict)

@@ -75,6 +75,21 @@ PLACES = (
     ),
     _place(
         "password",
+        "auth=( basicauth(",
+        r"""(?:\bauth=\(|BasicAuth\()[ ]?["'][^"'\n]{0,100}["'],[ ]?
+            ["'](?P<bare>[^"'\n]{1,256})["']""",
+    ),
+    # nodemailer and such: beside a user `pass` is a word for it.
+    _place(
+        "password",
+        "pass: pass= pass' pass\"",
+        r"""\buser(?:name)?\\{0,7}["']?[ ]?[:=][ ]?\\{0,7}["'][^"'\n]{0,100}["'],?\s{1,20}
+            \\{0,7}["']?pass\\{0,7}["']?[ ]?[:=][ ]?\\{0,7}["'](?P<bare>[^"'\n\\]{1,256})""",
+    ),
+    # A token for a user's name: `https://TOKEN@github.com/…`.
+    _place("token", "://", r"https?://(?P<bare>(?=[A-Za-z_-]{0,200}\d)[\w-]{20,255}+)(?=@)"),
+    _place(
+        "password",
         "mysql mariadb",
         rf"(?<![\w-])-p{_QUOTE}{_VALUE}",
         _program(r"(?:mysql|mariadb)[a-z-]{0,12}"),
@@ -138,10 +153,34 @@ PLACES = (
     ),
 )
 
-# `- name: DB_PASSWORD` and below it `value: …`, in YAML or JSON.
-NAMED_VALUE = re.compile(
-    rf"""(?<!\w)(?:name|key)(?:\\{{0,7}}["'])?[ \t]{{0,4}}[:=][ \t]{{0,4}}{_QUOTE}
-    [A-Za-z0-9_.-]{{0,60}}?(?:{NAMES}){_QUOTE},?\s{{1,20}}{_QUOTE}value(?:\\{{0,7}}["'])?
-    [ \t]{{0,4}}[:=][ \t]{{0,4}}{_QUOTE}(?P<bare>[^\s"'`,&|<>(){{}}\[\]\\]{{1,256}}+)""",
-    re.IGNORECASE | re.VERBOSE,
+_GIVEN = r"""(?P<bare>[^\s"'`,&|<>(){}\[\]\\]{1,256}+)"""
+# Names before their values in other ways than `name=value`; all have the groups of NAMES.
+NAMED_VALUES = tuple(
+    (needles, re.compile(pattern, re.IGNORECASE | re.VERBOSE))
+    for needles, pattern in (
+        # `- name: DB_PASSWORD` and below it `value: …`, in YAML or JSON.
+        (
+            ("value",),
+            rf"""(?<!\w)(?:name|key)(?:\\{{0,7}}["'])?[ \t]{{0,4}}[:=][ \t]{{0,4}}{_QUOTE}
+            [A-Za-z0-9_.-]{{0,60}}?(?:{NAMES}){_QUOTE},?\s{{1,20}}{_QUOTE}value(?:\\{{0,7}}["'])?
+            [ \t]{{0,4}}[:=][ \t]{{0,4}}{_QUOTE}{_GIVEN}""",
+        ),
+        # `<password>…</password>`, `<string name="api_key">…</string>`
+        (
+            ("</",),
+            rf"""<[\w:.-]{{0,40}}?(?:[ ]name=\\{{0,7}}["'][\w.-]{{0,40}}?)?(?:{NAMES}){_QUOTE}
+            (?:[ ][^<>\n]{{0,200}})?>[ \t]{{0,16}}(?P<bare>[^<>\s][^<>\n]{{0,1000}}+)(?=</)""",
+        ),
+        # `ENV DB_PASSWORD …`, `setx API_KEY …`, `aws configure set aws_secret_access_key …`
+        (
+            ("env ", "setx ", "config set ", "configure set "),
+            rf"""(?:(?<![\w-])(?:env|setx)|\b(?:config|configure)[ ]set)[ ]{{1,4}}
+            [\w.:/@-]{{0,80}}?(?:{NAMES})[ ]{{1,4}}(?!=){_QUOTE}{_GIVEN}""",
+        ),
+        # A block in YAML: `password: |` and the value below it.
+        (
+            (": |\n", ": |-\n", ": >\n", ": >-\n"),
+            rf"""(?:{NAMES})(?:["'])?:[ ]{{1,4}}[|>][+-]?\n[ ]{{1,40}}{_GIVEN}""",
+        ),
+    )
 )

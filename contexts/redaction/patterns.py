@@ -15,7 +15,8 @@ NAMES = r"""
   | (?P<secret_key> secret[ _.-]?key )
   | (?P<secret> secret )
   | (?P<private_key> (?:private|ssh)[ _.-]?key )
-  | (?P<api_key> (?:api|access|auth|account|signing|encryption|master)[ _.-]?key )
+  | (?P<api_key> (?:api|access|auth|account|signing|encryption|master|subscription|consumer|app
+      |jwt|hmac)[ _.-]?key )
   | (?P<token> token )
   | (?P<credentials> credentials? )
 """
@@ -68,14 +69,15 @@ SHAPES = [
             "sk-",
             START + r"sk-(?:(?:proj|svcacct|admin|None|or)-[\w-]{16,}|[^\W_]{20,})",
         ),
-        ("aws_access_key", "akia asia", START + r"A[KS]IA[A-Z0-9]{16,}"),
+        ("aws_access_key", "akia asia abia", START + r"A[KSB]IA[A-Z0-9]{16,}"),
+        ("aws_bedrock_key", "absk", START + r"ABSK[A-Za-z0-9+/]{100,}=*"),
         ("github_token", "github_pat_", START + r"github_pat_\w{20,}"),
         ("github_token", "ghs_", START + r"ghs_\d{1,20}_eyJ[\w.-]{20,}"),
         ("github_token", "ghp_ gho_ ghu_ ghs_ ghr_", START + r"gh[pousr]_[^\W_]{20,}"),
         (
             "gitlab_token",
-            "glpat- gldt- glrt- glptt-",
-            START + r"gl(?:pat|dt|rt|ptt)-[\w-]{16,}(?:\.\w+)*",
+            "glpat- gldt- glrt- glptt- glsoat- glcbt- glft- gloas- glagent- glimt-",
+            START + r"gl(?:pat|dt|rt|ptt|soat|cbt|ft|oas|agent|imt)-[\w-]{16,}(?:\.\w+)*",
         ),
         ("slack_token", "xox xapp-", START + r"(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}"),
         ("stripe_key", "k_live_ k_test_", START + r"[sr]k_(?:live|test)_[^\W_]{10,}"),
@@ -109,6 +111,33 @@ SHAPES = [
         ("replicate_token", "r8_", START + r"r8_[^\W_]{30,}"),
         ("groq_key", "gsk_", START + r"gsk_[^\W_]{40,}"),
         ("xai_key", "xai-", START + r"xai-[^\W_]{40,}"),
+        ("perplexity_key", "pplx-", START + r"pplx-[^\W_]{40,}"),
+        ("notion_token", "ntn_", START + r"ntn_[^\W_]{40,}"),
+        ("notion_token", "secret_", START + r"secret_(?=[A-Za-z]*\d)[^\W_]{43}(?!\w)"),
+        ("supabase_key", "sbp_ sb_secret_", START + r"(?:sbp_[0-9a-f]{40}|sb_secret_[\w-]{20,})"),
+        ("atlassian_token", "atatt3 atctt3", START + r"AT[AC]TT3[\w=-]{60,}"),
+        ("langsmith_key", "lsv2_", START + r"lsv2_(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{6,}"),
+        ("netlify_token", "nfp_", START + r"nfp_[^\W_]{30,}"),
+        ("posthog_key", "phx_", START + r"phx_[^\W_]{40,}"),
+        ("hubspot_token", "pat-", START + r"pat-(?:na|eu|ap)\d-[0-9a-f-]{36}"),
+        ("dynatrace_token", "dt0", START + r"dt0[a-z]\d\d\.[A-Z0-9]{24}\.[A-Z0-9]{64}"),
+        ("terraform_token", ".atlasv1.", START + r"[^\W_]{14}\.atlasv1\.[\w-]{60,}"),
+        ("fly_token", "fm2_ fm1", START + r"fm(?:2_|1[ar]_)[A-Za-z0-9+/=]{60,}"),
+        ("azure_client_secret", "8q~", START + r"[\w.~-]{3}8Q~[\w.~-]{31,}"),
+        ("mapbox_token", "sk.eyj", START + r"sk\.eyJ[\w-]{40,}\.[\w-]{20,}"),
+        ("tailscale_key", "tskey-", START + r"tskey-[a-z]+-[\w-]{20,}"),
+        ("pulumi_token", "pul-", START + r"pul-[0-9a-f]{40}"),
+        ("postman_key", "pmak-", START + r"PMAK-[0-9a-f]{24}-[0-9a-f]{34}"),
+        ("twilio_key", "sk", r"SK(?<!\wSK)[0-9a-f]{32}(?!\w)"),
+        ("heroku_key", "hrku-", START + r"HRKU-[\w-]{30,}"),
+        ("brevo_key", "xkeysib- xsmtpsib-", START + r"x(?:key|smtp)sib-[0-9a-f]{64}-\w{10,}"),
+        ("mailchimp_key", "-us", r"(?<![\w-])[0-9a-f]{32}-us\d{1,2}(?!\w)"),
+        ("contentful_token", "cfpat-", START + r"CFPAT-[\w-]{40,}"),
+        ("onepassword_token", "ops_eyj", START + r"ops_eyJ[\w=+/-]{100,}"),
+        ("sourcegraph_token", "sgp_", START + r"sgp_(?:[0-9a-f]{16}_)?[0-9a-f]{40}"),
+        ("sonar_token", "squ_ sqp_ sqa_", START + r"sq[upa]_[0-9a-f]{40}"),
+        ("elevenlabs_key", "sk_", r"sk_(?<!\wsk_)[0-9a-f]{48}(?!\w)"),
+        ("buildkite_token", "bkua_", START + r"bkua_[0-9a-f]{40}"),
         ("jwt", "eyj", JWT),
     )
 ]
@@ -119,7 +148,7 @@ AUTHORIZED = ("bearer", "authorization")
 LABELS = ("pass", "pwd", "secret", "key", "token", "credential")
 
 BARE = r"""(?:[^\s"'`,;&|<>(){}\[\]\\]|\\(?![nrt"'\\]))"""
-OPEN = r"""[bBrRuUfF]{0,2}(?P<quote>\"{3}|'{3}|\\{1,7}["']|["'`])"""
+OPEN = r"""(?:[bBrRuUfF]{0,2}|\$)(?P<quote>\"{3}|'{3}|\\{1,7}["']|["'`])"""
 QUOTED = r"""(?P<quoted>(?:(?!(?P=quote)|\n)(?:\\[^\n]|[^\\\n]))*+)(?=(?P=quote)|\Z)"""
 LABELLED = re.compile(
     rf"""(?:{NAMES})(?P<closed>\\*["'`]\]?)?
@@ -136,7 +165,7 @@ FLAG = re.compile(
 )
 AUTHORIZATION = re.compile(
     r"""authorization(?:\\*["'`]\]?)?[ \t]{0,8}[:=][ \t]{0,8}(?:\\*["'`])?
-        (?:bearer|basic|token)[ \t]{1,8}(?P<bare>[^\s"'`,;<>\\]++)
+        (?:bearer|basic|token|api-?key|negotiate|splunk|bot)[ \t]{1,8}(?P<bare>[^\s"'`,;<>\\]++)
       | (?<![A-Za-z0-9])bearer[ \t]{1,8}(?P<long>(?=[A-Z._~+/-]*+[0-9=])[A-Z0-9._~+/=-]{16,}+)""",
     re.IGNORECASE | re.VERBOSE,
 )

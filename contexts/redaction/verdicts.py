@@ -67,6 +67,10 @@ def named_value(match: re.Match[str]) -> Verdict:
     kind = next(name for name in KINDS if match[name])
     if match["bare"].startswith(OPENS):
         return None
+    # What a grammar or a manual calls a token: `<token>identifier</token>`.
+    element = kind == "token" and match.string.startswith("</", match.end())
+    if element and not re.search(r"\d", match["bare"]):
+        return None
     if kind == "token" and HARMLESS_TOKEN.search(match.string[: match.start(kind)][-24:]):
         return None
     return None if is_harmless(kind, match[kind], match["bare"]) else (kind, "bare")

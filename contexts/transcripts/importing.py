@@ -152,9 +152,11 @@ class _Reading:
         self.touched[session.session_id] = session
         at = session.learn(line)
         for block in lines.blocks_of(line):
-            if kind == "assistant" and block.get("type") == "tool_use":
+            # A model's own server runs tools too: `server_tool_use`, `web_search_tool_result`.
+            about = text_of(block, "type")
+            if kind == "assistant" and about.endswith("tool_use"):
                 self._begin(session, block, line, at)
-            elif kind == "user" and block.get("type") == "tool_result":
+            elif about.endswith("tool_result"):
                 self._finish(session, block, line)
 
     def _begin(self, session: Session, block: Line, line: Line, at: datetime) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from contexts import keeping
 from contexts.access import Caller
 from contexts.models import Entry, owned
 from tests.conftest import make_chain
@@ -100,6 +101,13 @@ def test_what_is_large_is_kept_in_part_and_says_so(writer: APIClient) -> None:
     assert data["log"]["bytes"] >= len(text)
     assert data["log"]["preview"].startswith("line of text\n")
     assert len(json.dumps(body["entry"])) < 50_000
+
+
+@pytest.mark.parametrize("size", [4_200, 9_000, 13_000, 40_000])
+def test_what_is_a_little_too_large_is_not_lost(size: int) -> None:
+    for value in ("word " * (size // 5), {"stdout": "word " * (size // 5)}):
+        preview = keeping.cut(value, 4096)["preview"]
+        assert 3_900 < len(preview) <= 4096
 
 
 def test_many_failures_do_not_make_an_entry_too_large_to_travel(writer: APIClient) -> None:

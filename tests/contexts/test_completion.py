@@ -7,6 +7,7 @@ import pytest
 from contexts import completion, entries, services
 from contexts.access import Caller
 from contexts.errors import NotFound, RevisionMismatch
+from contexts.extraction import extract
 from contexts.history import head_of
 from contexts.lessons import MOST_PATTERNS
 from contexts.levels import PROJECT, TASK, Document
@@ -191,6 +192,13 @@ def test_a_run_that_did_not_pass_proves_nothing(tasks: Caller, run: Document) ->
         edit(tasks, "repository")
     act(tasks, {"test_results": run})
     assert lessons(tasks) == []
+
+
+def test_what_go_says_of_tests_that_passed_proves_a_pattern(tasks: Caller) -> None:
+    for _ in range(2):
+        edit(tasks, "repository")
+    act(tasks, extract("command", {"command": "go test ./...", "output": "ok  \tshop\t0.1s\n"}))
+    assert [each["pattern"] for each in lessons(tasks)] == ["repository"]
 
 
 def test_a_command_that_worked_repeatedly_is_reusable(tasks: Caller) -> None:

@@ -147,6 +147,8 @@ def test_what_is_wrong_is_refused_with_a_code_and_the_socket_stays(key: str) -> 
                 answer = await talk.hear()
                 assert (answer["type"], answer["code"]) == ("error", code), message
             assert (await talk.ask("ping", request_id=1)) == {"type": "pong", "request_id": 1}
+            # Null is as if left out, as it is of every field that may be.
+            assert (await talk.ask("ping", request_id=None)) == {"type": "pong"}
 
     talking(scene)
 

@@ -15,6 +15,7 @@ from contexts.extraction.runners import (
     go,
     javascript,
     jest,
+    nextest,
     pytest,
     unittest,
     vitest,
@@ -27,6 +28,7 @@ RUNNERS: dict[str, Callable[[list[str]], Run | None]] = {
     "jest": jest.read,
     "go": go.read,
     "cargo": cargo.read,
+    "nextest": nextest.read,
 }
 
 

@@ -31,6 +31,14 @@ def read(lines: list[str]) -> Run | None:
     return reading.run()
 
 
+def panics(lines: list[str]) -> dict[str, tuple[str, str]]:
+    """By the name of a test where it panicked, and what it said then."""
+    reading = _Reading()
+    for number, line in enumerate(lines):
+        reading.take(line, number)
+    return {name: (place, reading.message_of(name)) for name, place in reading.places.items()}
+
+
 def _document(name: str) -> str:
     """The file of a documentation test, which is named by it: `src/lib.rs - add (line 1)`."""
     file = name.split(" - ")[0]
@@ -129,15 +137,14 @@ class _Reading:
         self.crashes.append(Failure((open_tests or [self.file])[-1], self.file, how))
         self.ends, self.seen, self.ended = number, [], True
 
+    def message_of(self, name: str) -> str:
+        return "\n".join(self.said.get(name, [])).rstrip()
+
     def run(self) -> Run | None:
         if not self.told and not self.unbuilt:
             return None
         failures = [
-            Failure(
-                name,
-                _document(name) or self.places.get(name, file),
-                "\n".join(self.said.get(name, [])).rstrip(),
-            )
+            Failure(name, _document(name) or self.places.get(name, file), self.message_of(name))
             for name, file in self.failed.items()
         ]
         message = self.compiler[0] if self.compiler else ""

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from contexts.extraction.results import Failure, Run, dedented
 
@@ -21,6 +22,7 @@ _RUNNING = re.compile(r"\t\s*(\S+) \(\d.*s\)")
 _TEST_FRAME = re.compile(r"\S*\.(Test\w*)\(.*\)")
 _TEST_PLACE = re.compile(r"\t(\S+_test\.go):\d+.*")
 _OUTPUT_LINES = 200
+_EVENTS = ('{"Time":', '{"Action":', '{"ImportPath":', '{"Package":')
 
 
 def read(lines: list[str]) -> Run | None:
@@ -29,10 +31,13 @@ def read(lines: list[str]) -> Run | None:
     Without `-v` it does not say how many passed. As with `gotestsum`, a test and each of its
     subtests count.
     """
-    if any(line.startswith(('{"Time":', '{"Action":')) for line in lines):
+    if any(line.startswith(_EVENTS) for line in lines):
         lines = _told(lines)
     if not any(_PACKAGE.fullmatch(line) or _UNTESTED.fullmatch(line) for line in lines):
-        return None
+        # A test's binary, and an output that was cut, name no package.
+        started = any(map(_STARTED.fullmatch, lines))
+        if not started or not any("--- " in line and _RESULT.fullmatch(line) for line in lines):
+            return None
     reading = _Reading()
     for number, line in enumerate(lines):
         reading.take(line, number)
@@ -42,20 +47,37 @@ def read(lines: list[str]) -> Run | None:
 def _told(lines: list[str]) -> list[str]:
     """The lines inside `-json` events, a package after the other."""
     packages: dict[str, list[str]] = {}
+    verdicts: dict[str, list[str]] = {}
     others = []
     for line in lines:
         try:
             event = json.loads(line) if line.startswith("{") else None
         except (ValueError, RecursionError):
             event = None
-        if not isinstance(event, dict) or not isinstance(event.get("Package"), str):
+        if not isinstance(event, dict):
             others.append(line)
-        elif isinstance(event.get("Output"), str):
-            packages.setdefault(event["Package"], []).append(event["Output"])
-    return [
-        *others,
-        *(line for told in packages.values() for line in "".join(told).split("\n")),
-    ]
+        elif isinstance(package := event.get("Package"), str):
+            if isinstance(event.get("Output"), str):
+                packages.setdefault(package, []).append(event["Output"])
+            verdicts.setdefault(package, []).append(_verdict(package, event))
+        elif isinstance(event.get("Output"), str):  # What the compiler says.
+            others += event["Output"].rstrip("\n").split("\n")
+    # Where somebody filtered the output away, the verdicts are left.
+    told = [packages.get(package) or verdicts[package] for package in verdicts]
+    return [*others, *(line for each in told for line in "".join(each).split("\n"))]
+
+
+def _verdict(package: str, event: dict[str, Any]) -> str:
+    """An event as `go test -v` prints it; "" for one that ends nothing."""
+    action, test, elapsed = event.get("Action"), event.get("Test"), event.get("Elapsed")
+    time = elapsed if isinstance(elapsed, int | float) else 0
+    if action not in ("pass", "fail", "skip"):
+        return ""
+    if isinstance(test, str):
+        return f"=== RUN   {test}\n--- {action.upper()}: {test} ({time:.2f}s)\n"
+    if action == "skip":
+        return f"?   \t{package}\t[no test files]\n"
+    return f"{'ok' if action == 'pass' else 'FAIL'}\t{package}\t{time:.3f}s\n"
 
 
 class _Reading:
@@ -82,6 +104,9 @@ class _Reading:
             self.verbose, self.current = True, match[1]
         elif "--- " in line and (match := _RESULT.fullmatch(line)):
             self.counts[match[1]] += 1
+            self.ends = number
+            # Quiet it tells of failures alone.
+            self.verbose = self.verbose or match[1] == "PASS"
             self.current = match[2] if match[1] == "FAIL" else None
             self.building = None
             if match[1] == "FAIL":
@@ -172,6 +197,7 @@ class _Reading:
         return found
 
     def run(self) -> Run:
+        self.done += self._failures()
         unknown = self.quiet and not self.verbose
         return Run(
             passed=None if unknown else self.counts["PASS"],

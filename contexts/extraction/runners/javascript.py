@@ -1,4 +1,4 @@
-"""The reports that Jest (`--json`) and Vitest (`--reporter=json`) print: one object in one line."""
+"""The reports that Jest (`--json`) and Vitest (`--reporter=json`) print: one object."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from typing import Any
 
 from contexts.extraction.results import MAX_COUNT, Failure, Run, dedented, plain
 
-_BEGINS = re.compile(r'^\{"num(?:Total|Failed)TestSuites":', re.MULTILINE)
+_BEGINS = re.compile(r'^\{\s*"num(?:Total|Failed)TestSuites"\s*:', re.MULTILINE)
 _STACK = re.compile(r"\n\s+at \S")
 _COUNTS = {"passed": "numPassedTests", "failed": "numFailedTests", "skipped": "numPendingTests"}
 # Only Jest has it.

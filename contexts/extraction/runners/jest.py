@@ -8,7 +8,8 @@ from contexts.extraction.results import Failure, Run, dedented, seconds, total
 _TESTS = re.compile(r"Tests:\s+(\d.{0,200} total)")
 _TIME = re.compile(r"Time:\s+(\d+(?:\.\d+)?) (ms|s|m|min|h)\b.*")
 _COUNT = re.compile(r"(\d{1,9}) (failed|skipped|passed|todo|total)")
-_FILE = re.compile(r" ?(FAIL|PASS) +(?:.* )?(\S+?)(?: \(\d.{0,60}\))?\s*")
+# Of a slow suite its time is told too: `FAIL src/a.test.js (5.1 s, 90 MB heap size)`.
+_FILE = re.compile(r" ?(FAIL|PASS) +(?:.* )?([^\s(]\S*[^\s)])(?: \(\d.{0,60}\))?\s*")
 _BLOCK = re.compile(r"  ● (\S.*)?")
 # Of a test that ended Jest itself; there is no summary then.
 _EXITED = re.compile(r"  ● +(process\.exit called with .*)")

@@ -28,6 +28,7 @@ _VERBOSE = re.compile(r"(?:\[gw\d+\] .{0,20}?)?(?:\S+::.*?) (PASSED|FAILED|ERROR
 _XDIST = re.compile(r"\[gw\d+\]\s+\[\s*\d+%\] (PASSED|FAILED|ERROR|SKIPPED) \S+.*")
 _STARTS = "= test session starts ="
 _LOST = re.compile(r"ERROR: ((?:file or directory )?not found: .+)")
+_UNLOADED = re.compile(r"ImportError while loading conftest '(.{1,1000})'\.")
 _INTERNAL = "INTERNALERROR> "
 _FATAL = "Fatal Python error"
 _LETTERS = {".": "PASSED", "F": "FAILED", "E": "ERROR", "s": "SKIPPED", "u": "FAILED"}
@@ -38,7 +39,7 @@ def read(lines: list[str]) -> Run | None:
     started = any(_STARTS in line for line in lines)
     candidates = _ends(lines)
     if not candidates and not started and not any("100%]" in line for line in lines):
-        return None
+        return _unloaded(lines)
     session, sessions = _Session(), []
     last = max(candidates, default=-1)
     for number, line in enumerate(lines):
@@ -56,6 +57,16 @@ def read(lines: list[str]) -> Run | None:
         sessions[-1].failures += session.lost
         sessions[-1].errors = (sessions[-1].errors or 0) + len(session.lost)
     return total(sessions) if sessions else None
+
+
+def _unloaded(lines: list[str]) -> Run | None:
+    """A run that ended before it began: its `conftest.py` could not be imported."""
+    for number, line in enumerate(lines):
+        if line.startswith("ImportError") and (match := _UNLOADED.fullmatch(line)):
+            said = [each[1:].strip() for each in lines[number:] if each.startswith("E  ")]
+            failure = Failure(match[1], match[1], said[0] if said else line)
+            return Run(passed=0, failed=0, errors=1, skipped=0, failures=[failure], ends=number)
+    return None
 
 
 def _ends(lines: list[str]) -> dict[int, Run]:

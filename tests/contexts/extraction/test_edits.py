@@ -112,6 +112,24 @@ def test_a_coloured_diff_is_a_diff() -> None:
     assert (change["path"], change["added"], change["removed"]) == ("a.txt", 1, 1)
 
 
+def test_colours_of_a_diff_end_no_line() -> None:
+    bold, end = "\x1b[1m", "\x1b[m"
+    changes = (
+        f"{bold}diff --git a/a.txt b/a.txt{end}\n{bold}--- a/a.txt{end}\n{bold}+++ b/a.txt{end}\n"
+        f"\x1b[36m@@ -1 +1,2 @@{end}\n one{end}\n\x1b[32m+{end}\x1b[32mtwo{end}\x1b[41m\r{end}\n"
+        f"{bold}diff --git a/b.txt b/b.txt{end}\n"
+        f"{bold}old mode 100644{end}\n{bold}new mode 100755{end}\n"
+    )
+    found = file_edit({"changes": changes})["changes"]
+    assert [(each["path"], each["added"]) for each in found] == [("a.txt", 1), ("b.txt", 0)]
+
+
+def test_an_escape_in_a_plain_diff_is_the_files_own() -> None:
+    changes = "--- a/a.txt\n+++ b/a.txt\n@@ -1 +1 @@\n-red\n+\x1b[31mred\x1b[m\n"
+    (change,) = file_edit({"changes": "\ufeff" + changes})["changes"]
+    assert (change["path"], change["added"], change["removed"]) == ("a.txt", 1, 1)
+
+
 def test_pieces_without_a_newline_at_their_ends_are_lines() -> None:
     edits = [
         {"old_string": "    return 1", "new_string": "    return 1\n\n\ndef b():\n    return 2"}

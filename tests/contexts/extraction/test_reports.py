@@ -159,3 +159,47 @@ def test_a_report_nested_without_end_is_read() -> None:
     depth = 100_000
     text = "<testsuites>" + "<testsuite>" * depth + '<testcase name="a"/>'
     assert counts(reports.junit(text + "</testsuite>" * depth + "</testsuites>")) == (1, 0, 0, 0)
+
+
+def test_colours_and_other_illegal_characters_cost_nothing() -> None:
+    run = reports.junit(
+        '<testsuite><testcase name="a"><failure message="&#27;[31mred&#x1b;[0m and more words">'
+        "\x1b[31mred\x1b[0m\x01&#1;</failure></testcase></testsuite>"
+    )
+    assert [failure.message for failure in run.failures] == ["red and more words"]
+
+
+def test_what_googletest_did_not_run_is_skipped() -> None:
+    cases = '<testcase name="a" status="run"/><testcase name="b" status="notrun"/>'
+    assert counts(reports.junit(f"<testsuite>{cases}</testsuite>")) == (1, 0, 0, 1)
+    declared = reports.junit('<testsuites tests="10" failures="2" errors="1" disabled="3"/>')
+    assert counts(declared) == (4, 2, 1, 3)
+
+
+def test_the_time_of_nested_suites_is_that_of_their_parts() -> None:
+    inner = '<testsuite time="1"><testcase name="a" time="9"/></testsuite><testcase time="2"/>'
+    run = reports.junit(f"<testsuites><testsuite>{inner}</testsuite></testsuites>")
+    assert run.duration == 3
+
+
+@pytest.mark.parametrize(
+    ("case", "text", "file"),
+    [
+        ('classname="shop/cart"', "    cart_test.go:5: bad", "cart_test.go"),
+        ('classname="shop/cart"', "no place", "shop/cart"),
+        ('classname="adds"', "Error: x\n    at expect (node_modules/e.js:1:2)\n"
+         "    at Object.&lt;anonymous&gt; (/x/a.test.js:3:3)", "/x/a.test.js"),
+        ('classname="shop"', "thread 'a' panicked at src/lib.rs:10:9:\nno", "src/lib.rs"),
+        ("", "", "of/the/suite.js"),
+    ],
+)  # fmt: skip
+def test_a_failures_file_is_found_where_it_is_told(case: str, text: str, file: str) -> None:
+    suite = '<testsuite file="of/the/suite.js">' if not case else "<testsuite>"
+    xml = f'{suite}<testcase name="a" {case}><failure message="m">{text}</failure></testcase>'
+    assert [each.file for each in reports.junit(f"{xml}</testsuite>").failures] == [file]
+
+
+def test_a_message_that_its_text_begins_with_is_told_once() -> None:
+    case = '<testcase name="a"><failure message="a.cc:5&#10;No">a.cc:5\nNo</failure></testcase>'
+    (failure,) = reports.junit(f"<testsuite>{case}</testsuite>").failures
+    assert failure.message == "a.cc:5\nNo"

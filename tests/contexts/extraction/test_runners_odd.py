@@ -1,9 +1,12 @@
 """What runners print that is easily taken for something else."""
 
+import json
+
 import pytest
 
 from contexts.extraction import runners
-from tests.contexts.extraction.printed import counts, read, told
+from contexts.extraction.results import Run
+from tests.contexts.extraction.printed import counts, printed, read, told
 
 VALUES = [
     (f"test_value[{value}]", "test_odd.py", "AssertionError: no - really in 2s")
@@ -150,3 +153,93 @@ def test_a_report_in_json_tells_the_failures() -> None:
 def test_odd_reports_in_json_stop_nothing(report: str) -> None:
     run = runners.read(f"words\n{report}")
     assert run is None or counts(run)[0] is None
+
+
+def test_a_report_in_json_may_be_indented() -> None:
+    report = json.dumps(json.loads(printed("jest-json.txt").partition("\n")[0]), indent=2)
+    run = runners.read(report)
+    assert run is not None
+    assert counts(run) == (1, 1, 1, 1)
+
+
+def test_a_slow_suites_time_is_no_part_of_its_name() -> None:
+    output = printed("jest-mixed.txt").replace(
+        "FAIL ./shop.test.js", "FAIL ./shop.test.js (5.1 s, 90 MB heap size)"
+    )
+    assert "MB heap" in output
+    assert told(read("jest-mixed.txt")) == told(runners.read(output) or Run())
+
+
+def test_events_without_outputs_tell_their_verdicts() -> None:
+    output = (
+        '{"Action":"run","Package":"shop","Test":"TestA"}\n'
+        '{"Action":"pass","Package":"shop","Test":"TestA","Elapsed":0.1}\n'
+        '{"Action":"fail","Package":"shop","Test":"TestB","Elapsed":0.1}\n'
+        '{"Action":"skip","Package":"shop","Test":"TestC","Elapsed":0}\n'
+        '{"Action":"fail","Package":"shop","Elapsed":0.3}\n'
+        '{"Action":"skip","Package":"empty","Elapsed":0}\n'
+    )
+    run = runners.read(output)
+    assert run is not None
+    assert (counts(run), run.duration, told(run)) == ((1, 1, 0, 1), 0.3, [("TestB", "", "")])
+
+
+def test_what_the_compiler_says_in_events_is_told() -> None:
+    output = (
+        '{"ImportPath":"shop","Action":"build-output","Output":"# shop [shop.test]\\n"}\n'
+        '{"ImportPath":"shop","Action":"build-output",'
+        '"Output":"./a_test.go:3:5: undefined: foo\\n"}\n'
+        '{"Action":"output","Package":"shop","Output":"FAIL\\tshop [build failed]\\n"}\n'
+    )
+    run = runners.read(output)
+    assert run is not None
+    assert told(run) == [("shop", "./a_test.go", "./a_test.go:3:5: undefined: foo")]
+
+
+def test_a_test_binary_of_go_names_no_package() -> None:
+    output = (
+        "=== RUN   TestA\n--- PASS: TestA (0.00s)\n=== RUN   TestB\n"
+        "    b_test.go:7: no\n--- FAIL: TestB (0.00s)\nFAIL\n"
+    )
+    run = runners.read(output)
+    assert run is not None
+    assert (counts(run), told(run)) == ((1, 1, 0, 0), [("TestB", "b_test.go", "b_test.go:7: no")])
+
+
+def test_lines_of_passed_tests_show_that_go_was_verbose() -> None:
+    run = runners.read("--- PASS: TestA (0.00s)\n--- SKIP: TestB (0.00s)\nPASS\nok  \tshop\t0.1s\n")
+    assert run is not None
+    assert counts(run) == (1, 0, 0, 1)
+
+
+def test_nextest_is_read_by_its_summary() -> None:
+    output = (
+        "        PASS [   0.004s] (1/3) shop tests::a\n"
+        "  TRY 1 FAIL [   0.005s] (2/3) shop tests::b\n"
+        "  stdout ---\n\n    running 1 test\n    test tests::b ... FAILED\n\n"
+        "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; 3 filtered out; "
+        "finished in 0.00s\n\n  stderr ---\n\n"
+        "    thread 'tests::b' panicked at src/lib.rs:10:9:\n    not equal\n\n"
+        "     Summary [   0.010s] 3 tests run: 1 passed (1 slow), 1 failed, 1 timed out, "
+        "2 skipped\n"
+        "  TRY 2 FAIL [   0.005s] (2/3) shop tests::b\n"
+        "     TIMEOUT [  60.005s] (3/3) shop tests::c\n"
+        "error: test run failed\n"
+    )
+    run = runners.read(output, ["nextest"])
+    assert run is not None
+    assert (counts(run), run.duration) == ((1, 2, 0, 2), 0.01)
+    assert told(run) == [("tests::b", "src/lib.rs", "not equal"), ("tests::c", "", "TIMEOUT")]
+
+
+def test_pytest_that_could_not_load_its_conftest_is_an_error() -> None:
+    output = (
+        "ImportError while loading conftest '/home/dev/shop/conftest.py'.\n"
+        "conftest.py:1: in <module>\n    import nope\n"
+        "E   ModuleNotFoundError: No module named 'nope'\n"
+    )
+    run = runners.read(output)
+    assert run is not None
+    file = "/home/dev/shop/conftest.py"
+    assert counts(run) == (0, 0, 1, 0)
+    assert told(run) == [(file, file, "ModuleNotFoundError: No module named 'nope'")]

@@ -124,6 +124,15 @@ def test_an_edit_that_failed_or_was_not_answered_is_none() -> None:
         ("WebFetch", {"url": "https://a", "prompt": "?"}, {"code": 200, "result": "…"}, 1, []),
         ("WebFetch", {"url": "https://a", "prompt": "?"}, {"code": 404}, 0, []),
         ("Grep", {"pattern": "x"}, None, None, []),
+        # Where a text is the whole answer, what it says about itself is no file.
+        ("Glob", {"pattern": "*"}, "a.py\n(Results are truncated. Be more specific.)", 1, ["a.py"]),
+        ("Grep", {"pattern": "x", "output_mode": "count"},
+         "a.py:3\nb.py:4\n\nFound 7 total occurrences across 2 files.", 7, ["a.py", "b.py"]),
+        ("Grep", {"pattern": "x", "output_mode": "content"},
+         "a.py:    x = 1\n--\nb.py:x\n[Showing results with pagination = limit: 2]", 2,
+         ["a.py", "b.py"]),
+        ("WebSearch", {"query": "x"}, 'Links: [{"title":"A","url":"https://a"}]\n\nwords', 1, []),
+        ("WebSearch", {"query": "x"}, "Links: [what]\n", None, []),
     ],
 )  # fmt: skip
 def test_searches(
@@ -138,6 +147,24 @@ def test_searches(
         "count": count,
         "files": files,
     }
+
+
+def test_a_notebook_is_compared_where_both_its_texts_are_told() -> None:
+    told = {"original_file": '{\n "cells": []\n}', "updated_file": '{\n "cells": [1]\n}'}
+    action = action_of("NotebookEdit", {"notebook_path": "/n.ipynb", "new_source": "1"}, told)
+    (change,) = extract(*action)["changes"]
+    assert (change["added"], change["removed"]) == (1, 1)
+
+
+def test_several_edits_may_begin_with_the_text_of_a_new_file() -> None:
+    edits = [
+        {"old_string": "", "new_string": "def a():\n    pass\n"},
+        {"old_string": "pass", "new_string": "return 1"},
+    ]
+    action = action_of("MultiEdit", {"file_path": "/a.py", "edits": edits}, "Applied 2 edits")
+    (change,) = extract(*action)["changes"]
+    assert (change["status"], change["added"], change["removed"]) == ("added", 2, 0)
+    assert change["symbols"] == ["a"]
 
 
 def test_what_no_kind_knows_is_kept_as_it_came() -> None:

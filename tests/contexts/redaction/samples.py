@@ -62,6 +62,33 @@ SHAPES = [
     ("replicate_token", "r8_" + "a1B2c3D4e5" * 3 + "a1B2c3D"),
     ("groq_key", "gsk_" + "a1B2c3D4e5" * 5 + "ab"),
     ("xai_key", "xai-" + "a1B2c3D4e5" * 8),
+    ("gitlab_token", "glsoat-" + "aB3_-cD4eF5gH6iJ7kL8"),
+    ("aws_bedrock_key", "ABSK" + "a1B2c3D4e5" * 11 + "="),
+    ("perplexity_key", "pplx-" + "a1B2c3D4" * 6),
+    ("notion_token", "ntn_" + "a1B2c3D4e5" * 5),
+    ("notion_token", "secret_" + "a1B2c3D4e5" * 4 + "abc"),
+    ("supabase_key", "sbp_" + "0123456789abcdef" * 2 + "01234567"),
+    ("supabase_key", "sb_secret_" + "a1B2_c3-D4" * 3),
+    ("atlassian_token", "ATATT3" + "xFfGF0" + "a1B2_c3-D4" * 18 + "=0A1B2C3D"),
+    ("langsmith_key", "lsv2_pt_" + "0123456789abcdef" * 2 + "_0123456789"),
+    ("netlify_token", "nfp_" + "a1B2c3D4e5F6" * 3),
+    ("posthog_key", "phx_" + "a1B2c3D4e5" * 4 + "abc"),
+    ("hubspot_token", "pat-na1-" + "01234567-89ab-cdef-0123-456789abcdef"),
+    ("dynatrace_token", "dt0c01." + "A1B2C3D4" * 3 + "." + "A1B2C3D4" * 8),
+    ("terraform_token", "a1B2c3D4e5F6g7" + ".atlasv1." + "a1B2_c3-D4" * 7),
+    ("fly_token", "fm2_" + "a1B2/c3+D4" * 9 + "="),
+    ("azure_client_secret", "a1B" + "8Q~" + "a1B2.c3-D4" * 3 + "abcd"),
+    ("mapbox_token", "sk.eyJ" + "a1B2c3D4e5" * 6 + "." + "a1B2_c3-D4" * 2 + "ab"),
+    ("tailscale_key", "tskey-auth-" + "a1B2c3D4e5F6" + "-" + "a1B2c3D4e5" * 3),
+    ("pulumi_token", "pul-" + "0123456789abcdef" * 2 + "01234567"),
+    ("postman_key", "PMAK-" + "0123456789abcdef01234567" + "-" + "0123456789abcdef" * 2 + "01"),
+    ("heroku_key", "HRKU-" + "a1B2_c3-D4" * 6),
+    ("brevo_key", "xkeysib-" + "0123456789abcdef" * 4 + "-a1B2c3D4e5F6g7H8"),
+    ("contentful_token", "CFPAT-" + "a1B2_c3-D4" * 4 + "abc"),
+    ("onepassword_token", "ops_" + "eyJ" + "a1B2c3D4e5" * 25),
+    ("sourcegraph_token", "sgp_" + "0123456789abcdef" * 2 + "01234567"),
+    ("sonar_token", "squ_" + "0123456789abcdef" * 2 + "01234567"),
+    ("buildkite_token", "bkua_" + "0123456789abcdef" * 2 + "01234567"),
 ]  # fmt: skip
 
 SURROUNDINGS = ["{}", "see {} there", '"{}"', "'{}',", "x={}", "({})", "a\n{}\nb", "a\\n{}", "`{}`"]
@@ -70,6 +97,23 @@ R = "[redacted:{}]".format
 PASSWORD, TOKEN, API_KEY, SECRET = R("password"), R("token"), R("api_key"), R("secret")
 
 TEXTS = [
+    # Names before their values in other ways than `name=value`.
+    ("<password>hunter 2</password>", f"<password>{PASSWORD}</password>"),
+    ('<x:apiKey kind="a">a1b2c3</x:apiKey>', f'<x:apiKey kind="a">{API_KEY}</x:apiKey>'),
+    ('<string name="api_key">a1b2c3</string>', f'<string name="api_key">{API_KEY}</string>'),
+    ("ENV DB_PASSWORD hunter2", f"ENV DB_PASSWORD {PASSWORD}"),
+    ("setx API_KEY a1b2c3d4", f"setx API_KEY {API_KEY}"),
+    ("npm config set //npm.example/:_authToken a1b2c3d4",
+     f"npm config set //npm.example/:_authToken {TOKEN}"),
+    ("password: |\n  hunter2\nuser: me", f"password: |\n  {PASSWORD}\nuser: me"),
+    ("PASSWORD=$'hunter2' make", f"PASSWORD=$'{PASSWORD}' make"),
+    ('get(url, auth=("me", "hunter2"))', f'get(url, auth=("me", "{PASSWORD}"))'),
+    ("auth: {user: 'me', pass: 'hunter2'}", f"auth: {{user: 'me', pass: '{PASSWORD}'}}"),
+    ("git clone https://a1b2c3d4e5f6a1b2c3d4@git.example/x",
+     f"git clone https://{TOKEN}@git.example/x"),
+    ("Ocp-Apim-Subscription-Key: a1b2c3d4", f"Ocp-Apim-Subscription-Key: {API_KEY}"),
+    ("Authorization: ApiKey a1b2c3", f"Authorization: ApiKey {R('authorization')}"),
+    ("SK" + "0123456789abcdef" * 2, R("twilio_key")),
     # Headers.
     ("Authorization: Bearer abc123", f"Authorization: Bearer {R('authorization')}"),
     ("Authorization: Basic dXNlcjpwYXNz", f"Authorization: Basic {R('authorization')}"),
@@ -169,6 +213,13 @@ TEXTS = [
 ]  # fmt: skip
 
 HARMLESS = [
+    "<token>identifier</token>",
+    "<password></password>",
+    "<password>${db.password}</password>",
+    "env TOKEN_FILE=/run/token pytest",
+    "https://github.com/anthropics/claude-code",
+    "git@github.com:me/x.git https://me@dev.example.com/x",
+    "let pass = 'one'; user: 'me'",
     "",
     "a",
     "da39a3ee5e6b4b0d3255bfef95601890afd80709",

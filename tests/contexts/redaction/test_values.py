@@ -123,3 +123,8 @@ def test_what_had_no_secret_is_shared_and_order_stays() -> None:
     assert list(redacted) == ["z", "password", "b"]
     assert redacted["z"] is value["z"]
     assert redacted["b"] is value["b"]
+
+
+def test_pass_is_a_password_beside_a_user() -> None:
+    assert redact({"user": "me", "pass": "hunter2"}) == {"user": "me", "pass": PASSWORD}
+    assert redact({"pass": "all of them"}) == {"pass": "all of them"}

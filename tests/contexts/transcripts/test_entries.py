@@ -78,6 +78,17 @@ def test_a_failed_call_keeps_its_error(organization: str) -> None:
     assert "Exit code 1" in failed[0]["details"]["result"]
 
 
+def test_a_tool_that_the_models_server_ran_is_a_call_too(organization: str, tmp_path: Path) -> None:
+    blocks = [
+        {"type": "server_tool_use", "id": "srv-1", "name": "web_search", "input": {"query": "x"}},
+        {"type": "web_search_tool_result", "tool_use_id": "srv-1", "content": [{"url": "a"}]},
+    ]
+    line = {"type": "assistant", "sessionId": "s1", "message": {"content": blocks}}
+    run(write(tmp_path, "s.jsonl", json.dumps(line)))
+    (entry,) = actions()
+    assert (entry["details"]["tool"], entry["details"]["result"]) == ("web_search", [{"url": "a"}])
+
+
 def test_large_parts_are_cut_and_say_so_and_secrets_go(organization: str, tmp_path: Path) -> None:
     secret = "ghp_" + "a1B2" * 9
     # Where the cut comes, half of it would still stand.
