@@ -118,7 +118,7 @@ class Site(Instance):
             address: str | None = f"api/v1/{path}"
             query = {"page_size": 500, **query}
             while address:
-                answer = client.get(address, params=query)
+                answer = client.get(address, params=query or None)
                 assert answer.status_code == 200, f"{self.name}: {path}: {answer.text}"
                 found += answer.json()["results"]
                 # It holds the query already.
