@@ -45,6 +45,13 @@ def _with_services() -> bool:
     return bool(connection.vendor == "postgresql" and os.environ.get("REDIS_URL"))
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are processors: a fifth of the time tests wait, for a server to start or
+    a clock. Not beside the fault tests, whose clusters want the machine for themselves.
+    """
+    return (os.cpu_count() or 1) + (not _with_services())
+
+
 def chromium() -> str | None:
     """The machine's own chromium, which the browser tests drive."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
