@@ -17,6 +17,8 @@ from syncing.errors import SyncError
 from syncing.models import Conflict, JournalEntry, unsettled
 from syncing.push import push_due
 
+# How many of what is left are named.
+SHOWN = 50
 # Others push at the same time; what they have leased comes back when they are done or dead.
 PATIENCE_SECONDS = 20.0
 State = JournalEntry.State
@@ -81,14 +83,14 @@ class Command(PlainCommand):
         self.stdout.write(f"Pulled {_changes(moved.pulled)} from {settings.CONTEXTSYS_CLOUD_URL}.")
         self.stdout.write(f"Pushed {pushed}{f': {told}' if told else ''}.")
         left = unsettled(organization_id).select_related("change", "lane")
-        for entry in left[:50]:
+        for entry in left[:SHOWN]:
             words = "refused" if entry.state == State.DEAD else "waits"
             why = entry.code or entry.last_error or entry.state
             self.stdout.write(
                 f"  {words}: change {entry.seq} of {entry.lane.level} {entry.lane.context_id} "
                 f"({why})"
             )
-        if more := max(0, left.count() - 50):
+        if more := max(0, left.count() - SHOWN):
             self.stdout.write(f"  and {more} more")
         if count := owned(organization_id, Conflict, status=Conflict.Status.OPEN).count():
             self.stdout.write(
