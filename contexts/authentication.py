@@ -1,5 +1,7 @@
 """Who calls: agents by bearer key, humans by their signed-in session."""
 
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from rest_framework import exceptions
@@ -28,28 +30,23 @@ class AgentKeyAuthentication(BaseAuthentication):
         return _known(request, caller)
 
     def find(self, request: Request, key: str) -> agents.Known | None:
+        """The agent; for a view that `reads_chain` the same query reads its context's chain too,
+        which is left at the request as `contextsys_chain`.
+        """
+        context = request.parser_context or {}
+        view: Any = context.get("view")
+        if getattr(view, "reads_chain", False):
+            level, context_id = view.level, context["kwargs"]["context_id"]
+            # Whoever has no valid key is told so before anything is said of the address.
+            if is_context_id(context_id, level.longest_id):
+                found = agents.with_key_at(key, level, context_id)
+                if found is not None:
+                    request._request.contextsys_chain = found[1]  # type: ignore[attr-defined]
+                    return found[0]
         return agents.with_key(key)
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
-
-
-class ReadingKeyAuthentication(AgentKeyAuthentication):
-    """For what agents ask most: the query that finds the agent reads the context's chain too.
-
-    It is left at the request as `contextsys_chain`.
-    """
-
-    def find(self, request: Request, key: str) -> agents.Known | None:
-        context = request.parser_context or {}
-        level, context_id = context["view"].level, context["kwargs"]["context_id"]
-        # Whoever has no valid key is told so before anything is said of the address.
-        if is_context_id(context_id, level.longest_id):
-            found = agents.with_key_at(key, level, context_id)
-            if found is not None:
-                request._request.contextsys_chain = found[1]  # type: ignore[attr-defined]
-                return found[0]
-        return super().find(request, key)
 
 
 class HumanSessionAuthentication(SessionAuthentication):

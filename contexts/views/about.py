@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from rest_framework.decorators import action
@@ -22,7 +22,6 @@ from contexts import (
     services,
     upstream,
 )
-from contexts.authentication import HumanSessionAuthentication, ReadingKeyAuthentication
 from contexts.documents import to_json
 from contexts.entries import CATEGORIES, IMPORTANCES
 from contexts.errors import Invalid, NotFound
@@ -64,11 +63,10 @@ class Markdown(BaseRenderer):
 class ContextWithParts(ContextViews):
     """A context and what hangs on it."""
 
-    @action(
-        detail=True,
-        renderer_classes=[JSONRenderer, Markdown],
-        authentication_classes=[ReadingKeyAuthentication, HumanSessionAuthentication],
-    )
+    reads_chain: ClassVar[bool] = False
+
+    # What agents ask most: one query tells who asks and what the chain is.
+    @action(detail=True, renderer_classes=[JSONRenderer, Markdown], reads_chain=True)
     def resolved(self, request: Request, context_id: str) -> HttpResponse:
         organization_id = self.caller.organization_id
         include = _included(request)
