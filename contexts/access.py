@@ -1,14 +1,16 @@
 """Who may see and do what. Missing and forbidden rows look alike: both are `NotFound`."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
 
 from contexts.changes import Author
 from contexts.errors import Forbidden, NotFound
-from contexts.levels import Level
+from contexts.levels import LEVELS, Level
 from contexts.models import Context, Role
+from contexts.prepared import PreparedRow
 
 _RANK = {Role.READER: 0, Role.WRITER: 1, Role.ADMIN: 2}
 
@@ -47,12 +49,25 @@ def require_deletion(caller: Caller, level: Level) -> None:
     require(caller, level.deleted_by)
 
 
+def _row(level: Level, organization_id: str, context_id: str) -> QuerySet[Any]:
+    return level.rows(organization_id, context_id=context_id)
+
+
+def _place(level: Level, organization_id: str, context_id: str) -> QuerySet[Any]:
+    return _row(level, organization_id, context_id).defer("data", "metadata")
+
+
+# Nearly every request asks one of these.
+_ROWS = {name: PreparedRow(partial(_row, level), str, str) for name, level in LEVELS.items()}
+_PLACES = {name: PreparedRow(partial(_place, level), str, str) for name, level in LEVELS.items()}
+
+
 def visible(caller: Caller, level: Level, context_id: str) -> Context:
     """The context, with its parent loaded, if it is of the caller's organization.
 
     Raises `NotFound` for a missing one and for a stranger's, in the same words.
     """
-    row = level.rows(caller.organization_id, context_id=context_id).first()
+    row: Context | None = _ROWS[level.name].find(caller.organization_id, context_id)
     if row is None:
         raise NotFound
     return row
@@ -63,8 +78,7 @@ def place(caller: Caller, level: Level, context_id: str) -> str:
 
     What it holds, which may be a megabyte, is not read. Raises `NotFound` as `visible` does.
     """
-    rows: QuerySet[Any] = level.rows(caller.organization_id, context_id=context_id)
-    row = rows.defer("data", "metadata").first()
+    row: Context | None = _PLACES[level.name].find(caller.organization_id, context_id)
     if row is None:
         raise NotFound
     return level.path(row)
