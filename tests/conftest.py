@@ -5,6 +5,7 @@ that is gone afterwards.
 """
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -77,6 +78,13 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     if database["ENGINE"].endswith("sqlite3"):
         suffix = os.environ.get("PYTEST_XDIST_WORKER", "main")
         database["TEST"]["NAME"] = str(Path(_HOME) / f"test-{suffix}.sqlite3")
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """At the end nothing holds on to a connection that a thread left: the databases are dropped."""
+    yield
+    gc.collect()
 
 
 # What migrations fill, for good.

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from django.db import connections
 
 from contexts import agents
 from contexts.models import Role
@@ -74,8 +75,11 @@ def work(node: Node, base: str, rounds: int) -> list[tuple[Document, Document]]:
 
 def follow(hub: Hub, stop: threading.Event, seen: list[Document]) -> None:
     """Reads the feed while others write it."""
-    while not stop.is_set():
-        seen += hub.feed(since=len(seen), limit=7)["changes"]
+    try:
+        while not stop.is_set():
+            seen += hub.feed(since=len(seen), limit=7)["changes"]
+    finally:
+        connections.close_all()
 
 
 @pytest.mark.parametrize("rounds", SIZES)
