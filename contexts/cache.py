@@ -30,11 +30,6 @@ class LRU:
         self._bytes = 0
         self._lock = threading.Lock()
 
-    @property
-    def size(self) -> int:
-        """The bytes of all values."""
-        return self._bytes
-
     def get(self, key: str) -> bytes | None:
         with self._lock:
             value = self._values.get(key)

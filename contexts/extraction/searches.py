@@ -15,7 +15,6 @@ _QUERIES = ("query", "pattern", "url", "search")
 # `path:12:text`, `path-12-text`, `path:3` as grep and ripgrep print them.
 _LINE = re.compile(r"((?:[A-Za-z]:[\\/])?[^\s:][^:\n]{0,400}?)(?::(\d{1,9})(?::|$)|-(\d{1,9})-)")
 
-
 # `path:text`, as grep prints it without line numbers.
 _NAMED = re.compile(r"([^\s:]{1,400}\.\w{1,10}):")
 _GREPS = frozenset(("grep", "rg", "ripgrep"))

@@ -324,10 +324,13 @@ def test_search_marks_where_the_word_stands(reader: Client, chain: Author) -> No
 def test_without_scripts_what_was_found_is_a_page(reader: Client, chain: Author) -> None:
     page = html(reader, "/find/?q=shi")
     assert "Found for “shi”" in page
+    assert "<title>shi · contextsys</title>" in page
     links = re.findall(r'<a class="found[^>]*>', page)
     assert links == ['<a class="found level-branch" href="/contexts/branch/b1/">']
     assert "Nothing with “nowhere”." in html(reader, "/find/?q=nowhere")
-    assert "Type what to look for" in html(reader, "/find/")
+    empty = html(reader, "/find/")
+    assert "Type what to look for" in empty
+    assert "<title>Search · contextsys</title>" in empty
     # A script gets no frame around it.
     assert "<html" not in client_get(reader, "shi")
 
