@@ -36,6 +36,18 @@ def temporary_database(folder: Path) -> Iterator[str]:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
+@contextlib.contextmanager
+def running(folder: Path) -> Iterator["Instance"]:
+    """An instance as a new user has it, in a folder and with a database of its own."""
+    with temporary_database(folder) as database_url:
+        instance = Instance(folder / "home", database_url, {})
+        try:
+            instance.start()
+            yield instance
+        finally:
+            instance.kill()
+
+
 class Instance:
     """One instance: its home, its database, and `manage.py serve` when started."""
 

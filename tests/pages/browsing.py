@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import chromium
 from tests.instances import Instance
@@ -29,10 +29,14 @@ NARROW = (390, 844)
 SERIOUS = ("serious", "critical")
 
 
-def launch(playwright: Playwright) -> Browser:
+@contextmanager
+def launched() -> Iterator[Browser]:
     """The machine's own chromium."""
     expect.set_options(timeout=PATIENCE)
-    return playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium(), args=list(ARGUMENTS))
+        yield browser
+        browser.close()
 
 
 @dataclass

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from tests.faults.cluster import Cluster, Site, cluster_in
 from tests.faults.services import until as waited
-from tests.pages.browsing import as_admin, axe, launch, patch, post, visit
+from tests.pages.browsing import as_admin, axe, launched, patch, post, visit
 from tests.system.sockets import Listener, until
 
 STYLE = "data.rules.style"
@@ -25,10 +25,8 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = launch(playwright)
+    with launched() as opened:
         yield opened
-        opened.close()
 
 
 def agent(site: Site, name: str) -> Any:

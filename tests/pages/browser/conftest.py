@@ -4,29 +4,23 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
-from tests.instances import Instance, temporary_database
-from tests.pages.browsing import Visit, as_admin, launch, visit
+from tests.instances import Instance, running
+from tests.pages.browsing import Visit, as_admin, launched, visit
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = launch(playwright)
+    with launched() as opened:
         yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="package")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     """A running instance for all tests here; each makes contexts of its own in it."""
-    folder = tmp_path_factory.mktemp("site")
-    with temporary_database(folder) as database_url:
-        instance = Instance(folder / "home", database_url, {})
-        instance.start()
+    with running(tmp_path_factory.mktemp("site")) as instance:
         yield instance
-        instance.kill()
 
 
 @pytest.fixture

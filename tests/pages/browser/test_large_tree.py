@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.instances import Instance, temporary_database
+from tests.instances import Instance, running
 from tests.pages.browsing import Visit, patch
 
 pytestmark = [pytest.mark.browser, pytest.mark.once]
@@ -35,13 +35,9 @@ with transaction.atomic():
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
-    folder = tmp_path_factory.mktemp("large")
-    with temporary_database(folder) as database_url:
-        instance = Instance(folder / "home", database_url, {})
-        instance.start()
+    with running(tmp_path_factory.mktemp("large")) as instance:
         instance.manage("shell", "-c", MAKE)
         yield instance
-        instance.kill()
 
 
 def rows(page: Page, parent: str) -> Locator:
