@@ -32,6 +32,22 @@ def test_search_answers_while_typing_and_enter_opens_what_was_found(
     expect(page.locator("#search-box")).to_be_hidden()
 
 
+def test_what_was_found_is_a_page_to_keep_too(admin: Visit, agent: httpx.Client) -> None:
+    """Its address is what a browser without scripts gets; with scripts it is a page like others."""
+    chain(agent, "keeps", note="The bilby digs spirals")
+    page = admin.open("find/?q=bilby")
+    expect(page.get_by_role("heading", name="Found for “bilby”")).to_be_visible()
+    assert axe(page) == []
+    page.keyboard.press("/")
+    page.keyboard.type("bilb", delay=30)
+    option = page.get_by_role("listbox", name="Found").get_by_role("option")
+    expect(option).to_have_count(1)
+    page.keyboard.press("Escape")
+    page.locator("main a.found").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/contexts/task/keeps-t/")
+
+
 def test_the_keyboard_alone_goes_from_the_tree_to_a_saved_edit(
     admin: Visit, agent: httpx.Client
 ) -> None:
