@@ -1,6 +1,7 @@
 """All configuration. Every environment variable is read here, once (CONTRACT §1)."""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -110,7 +111,11 @@ CHANNEL_LAYERS = {
     else {
         # Not RedisChannelLayer: it loses idle connections under redis-py 8.
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        "CONFIG": {"hosts": [CONTEXTSYS_REDIS_URL], "prefix": "contextsys"},
+        "CONFIG": {
+            "hosts": [CONTEXTSYS_REDIS_URL],
+            # Redis' databases share their channels: those of another deployment are not ours.
+            "prefix": f"contextsys/{urlsplit(CONTEXTSYS_REDIS_URL).path.strip('/') or 0}",
+        },
     }
 }
 

@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, cast
 
 # Before Django reads its settings: nothing may touch a developer's own instance.
 _HOME = tempfile.mkdtemp(prefix="contextsys-tests-")
@@ -23,6 +24,7 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 import pytest  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402
+from django.core.cache import cache  # noqa: E402
 from django.db import connection, transaction  # noqa: E402
 from django.test import Client, TransactionTestCase  # noqa: E402
 from rest_framework.test import APIClient  # noqa: E402
@@ -78,6 +80,19 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     if database["ENGINE"].endswith("sqlite3"):
         suffix = os.environ.get("PYTEST_XDIST_WORKER", "main")
         database["TEST"]["NAME"] = str(Path(_HOME) / f"test-{suffix}.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def redis_of_its_own() -> Iterator[None]:
+    """Processes of one run, and runs at once, share a Redis: none hears what others say."""
+    if not settings.CONTEXTSYS_REDIS_URL:
+        yield
+        return
+    name = Path(_HOME).name
+    layers: dict[str, Any] = settings.CHANNEL_LAYERS
+    settings.CACHES["default"]["KEY_PREFIX"] = layers["default"]["CONFIG"]["prefix"] = name
+    yield
+    cast(Any, cache).delete_pattern("*")
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from tests.syncing.hubs import (
     linked_to,
 )
 
+LOOK_SECONDS = freshness.LOOK_SECONDS
+
 
 @pytest.fixture
 def hub() -> ScriptedHub:
@@ -33,6 +35,19 @@ def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[freshness.Hub]:
     monkeypatch.setattr(upstream, "_upstream", node)
     yield node
     node._looker.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look has as long as it takes on a busy machine, unless a test is `hurried`."""
+    monkeypatch.setattr(freshness, "LOOK_SECONDS", 20.0)
+
+
+@pytest.fixture
+def hurried(patient: None, monkeypatch: pytest.MonkeyPatch) -> float:
+    """A look has as long as in production; the seconds."""
+    monkeypatch.setattr(freshness, "LOOK_SECONDS", LOOK_SECONDS)
+    return LOOK_SECONDS
 
 
 @pytest.fixture
