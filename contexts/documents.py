@@ -8,6 +8,7 @@ SQLite would not; both databases then answer alike.
 import hashlib
 import json
 import math
+import re
 from typing import Any
 
 import rfc8785
@@ -21,6 +22,9 @@ MAX_BODY_DEPTH = MAX_DEPTH + 2
 MAX_INTEGER = 2**53 - 1
 
 Document = dict[str, Any]
+
+# NUL and surrogates: UTF-8 that is JSON can hold them as escapes only.
+_SUSPECT = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def _integer(text: str) -> int | float:
@@ -78,7 +82,8 @@ def parse(body: bytes, deepest: int = MAX_BODY_DEPTH) -> Any:
             parse_float=_strict_real,
             parse_constant=_refuse_constant,
         )
-        check_text(value)
+        if _SUSPECT.search(body):
+            check_text(value)
         if depth(value) > deepest:
             raise RecursionError
     except UnicodeDecodeError:
