@@ -12,7 +12,7 @@ NAMES = r"""
     (?P<password> passw(?:or)?d | passphrase | passcode | pwd
       | (?:db|smtp|mysql|postgres|pg|redis|mongo|mail|ldap|ftp|ssh|admin|root|user|sudo)[_-]?pass )
   | (?P<aws_secret_key> secret[ _.-]?access[ _.-]?key )
-  | (?P<secret_key> secret[ _.-]?key )
+  | (?P<secret_key> secret[ _.-]?key(?:_base)? )
   | (?P<secret> secret )
   | (?P<private_key> (?:private|ssh)[ _.-]?key )
   | (?P<api_key> (?:api|access|auth|account|signing|encryption|master|subscription|consumer|app

@@ -109,6 +109,9 @@ def _harmless_bare(match: re.Match[str], kind: str, before: str) -> bool:
         return True
     if value.lower() == label or (value.isidentifier() and value.lower().endswith("_" + label)):
         return True
+    # A variable that says more of it: `password=password_hash`.
+    if value.lower().startswith(label + "_") and NO_DIGITS.fullmatch(value):
+        return True
     # An identifier in an expression, or where data would have quotes: `{"token": given}`.
     expression = match["closed"] or (by.endswith("= ") and OPERATOR.match(after))
     if expression and value.isidentifier() and not re.search(r"\d", value):

@@ -260,6 +260,7 @@ HARMLESS = [
     "password = models.CharField(max_length=128)",
     "password=self.password, token=settings.TOKEN",
     "password=password, api_key=api_key",
+    "create_user(password=password_hash, token=token_of_user)",
     "def f(password: str, token: Token | None = None) -> None:",
     "let password: string;",
     "if token == other or password != given:",
