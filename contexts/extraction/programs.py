@@ -174,6 +174,9 @@ def kind_of(command: Command) -> str:
         return "test"
     if _TEST_FILE.fullmatch(name) or _TEST_PROGRAM.fullmatch(name):
         return "test"
+    # `script/test`, `pdm run test`; with arguments `test` may be the shell's own.
+    if _TEST_SCRIPT.fullmatch(name) and (name != "test" or not arguments):
+        return "test"
     return next((kind for kind, names in _ALWAYS.items() if name in names.split()), "other")
 
 
