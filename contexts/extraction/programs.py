@@ -92,6 +92,7 @@ _BY_WORD: dict[str, dict[str, str]] = {
     "brew": {"install": "install upgrade update"},
     "gem": {"install": "install", "build": "build"},
     "bundle": {"install": "install update"},
+    "artisan": {"test": "test"},
     "composer": {"test": "test", "install": "install require update"},
     "rustup": {"install": "install update component target toolchain"},
 }
@@ -114,6 +115,7 @@ _GRADLE = frozenset(("gradle", "gradlew"))
 _UNTESTED = re.compile(r"-D(?:skipTests|maven\.test\.skip)(?:=true)?")
 # Package managers that run a package's program by its bare name.
 _LAUNCHERS = frozenset(("yarn", "pnpm", "bun"))
+_INTERPRETERS = frozenset(("node", "php", "ruby"))
 
 # Runner whose output a command prints, by the program or `program word`.
 _SPEAKS = {
@@ -172,6 +174,9 @@ def kind_of(command: Command) -> str:
         return "test"
     if _TEST_FILE.fullmatch(name) or _TEST_PROGRAM.fullmatch(name):
         return "test"
+    # `script/test`, `pdm run test`; with arguments `test` may be the shell's own.
+    if _TEST_SCRIPT.fullmatch(name) and (name != "test" or not arguments):
+        return "test"
     return next((kind for kind, names in _ALWAYS.items() if name in names.split()), "other")
 
 
@@ -224,6 +229,11 @@ def _launched(command: Command) -> tuple[str, tuple[str, ...]]:
     word = _first_word(words)
     if command.program in _LAUNCHERS and (word in _TESTERS or word in _BUILDERS):
         return word, words[words.index(word) + 1 :]
+    if command.program in _INTERPRETERS and word:
+        # `php artisan test`, `node node_modules/jest/bin/jest.js`
+        name = re.split(r"[/\\]", word)[-1].removesuffix(".js")
+        if name in _TESTERS or name in _BY_WORD:
+            return name, words[words.index(word) + 1 :]
     if _PYTHON.fullmatch(command.program):
         for position, word in enumerate(command.arguments):
             if word.endswith(".py"):

@@ -91,13 +91,13 @@ PLACES = (
     _place(
         "password",
         "mysql mariadb",
-        rf"(?<![\w-])-p{_QUOTE}{_VALUE}",
+        rf"(?<![\w-])(?-i:-p){_QUOTE}{_VALUE}",
         _program(r"(?:mysql|mariadb)[a-z-]{0,12}"),
     ),
     _place(
         "password",
         "sshpass docker podman helm mongo",
-        rf"(?<![\w-])-p(?:=|[ \t]{{1,4}}|){_QUOTE}{_VALUE}",
+        rf"(?<![\w-])(?-i:-p)(?:=|[ \t]{{1,4}}|){_QUOTE}{_VALUE}",
         _program("sshpass", r"(?:docker|podman|buildah|nerdctl)[ ]login", "mongo[a-z]{0,8}"),
     ),
     _place(
@@ -131,6 +131,32 @@ PLACES = (
         "authorization",
         "_auth",
         r"(?<![A-Za-z0-9])_auth[ ]?=[ ]?(?P<bare>[A-Za-z0-9+/]{12,2048}+={0,2})",
+    ),
+    # Docker's `config.json`: user and password in base64.
+    _place(
+        "authorization",
+        r'auth" auth\"',
+        r"""\\{0,7}"auth\\{0,7}"\s{0,4}:\s{0,4}\\{0,7}"
+            (?-i:(?=[^"]{0,2048}[\d=])(?=[^"]{0,2048}[A-Z])(?=[^"]{0,2048}[a-z]))
+            (?P<bare>(?:[a-z0-9+/]{4}){3,512}+(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?)
+            (?=\\{0,7}")""",
+    ),
+    _place(
+        "password",
+        "sudo",
+        rf"echo[ ]{_QUOTE}{_VALUE}{_QUOTE}[ ]{{0,4}}\|[ ]{{0,4}}sudo[ ]-S\b",
+    ),
+    _place(
+        "password",
+        "zip",
+        rf"(?<![\w-])(?-i:-P)[ ]{{0,4}}{_QUOTE}{_VALUE}",
+        _program("zip", "unzip"),
+    ),
+    _place(
+        "password",
+        "ssh-keygen",
+        rf"(?<![\w-])(?-i:-N)[ ]{_QUOTE}{_VALUE}",
+        _program("ssh-keygen"),
     ),
     _place(
         "signature",
@@ -176,6 +202,12 @@ NAMED_VALUES = tuple(
             ("env ", "setx ", "config set ", "configure set "),
             rf"""(?:(?<![\w-])(?:env|setx)|\b(?:config|configure)[ ]set)[ ]{{1,4}}
             [\w.:/@-]{{0,80}}?(?:{NAMES})[ ]{{1,4}}(?!=){_QUOTE}{_GIVEN}""",
+        ),
+        # What is taken without one: `os.getenv("API_KEY", "…")`, `env("API_KEY", default="…")`.
+        (
+            ("env(", "environ.get(", "setdefault("),
+            rf"""(?:env|environ\.get|setdefault)\([ ]?["'][A-Za-z0-9_.-]{{0,60}}?(?:{NAMES})["']
+            ,[ ]?(?:default=)?["']{_GIVEN}(?=["'])""",
         ),
         # A block in YAML: `password: |` and the value below it.
         (

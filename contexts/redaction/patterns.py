@@ -12,7 +12,7 @@ NAMES = r"""
     (?P<password> passw(?:or)?d | passphrase | passcode | pwd
       | (?:db|smtp|mysql|postgres|pg|redis|mongo|mail|ldap|ftp|ssh|admin|root|user|sudo)[_-]?pass )
   | (?P<aws_secret_key> secret[ _.-]?access[ _.-]?key )
-  | (?P<secret_key> secret[ _.-]?key )
+  | (?P<secret_key> secret[ _.-]?key(?:_base)? )
   | (?P<secret> secret )
   | (?P<private_key> (?:private|ssh)[ _.-]?key )
   | (?P<api_key> (?:api|access|auth|account|signing|encryption|master|subscription|consumer|app
@@ -150,12 +150,15 @@ LABELS = ("pass", "pwd", "secret", "key", "token", "credential")
 BARE = r"""(?:[^\s"'`,;&|<>(){}\[\]\\]|\\(?![nrt"'\\]))"""
 OPEN = r"""(?:[bBrRuUfF]{0,2}|\$)(?P<quote>\"{3}|'{3}|\\{1,7}["']|["'`])"""
 QUOTED = r"""(?P<quoted>(?:(?!(?P=quote)|\n)(?:\\[^\n]|[^\\\n]))*+)(?=(?P=quote)|\Z)"""
+# What makes a value of a quoted text, where other calls only look one up: `getpass("Password: ")`.
+MADE = r"(?:Secret(?:Str|String|Bytes)(?:::(?:new|from))?|(?:Secret|String)::(?:new|from))"
 LABELLED = re.compile(
     rf"""(?:{NAMES})(?P<closed>\\*["'`]\]?)?
     (?P<by>[ \t]{{0,16}}:[ \t]{{0,4}}[A-Za-z_][\w.]{{0,40}}(?:\[[^\]\n]{{0,40}}\])?
          (?:[ ]?\|[ ]?None)?(?:[ \t]{{1,4}}=(?!=)[ \t]{{0,16}}|=(?=["']))
-       |[ \t]{{0,16}}(?::=|=>|={{1,3}}|:(?!:|//))[ \t]{{0,16}})
-    (?:{OPEN}{QUOTED}|(?P<bare>(?![=:]|\#[ ]){BARE}{{1,256}}+))""",
+       |[ \t]{{1,4}}string[ \t]{{1,4}}=(?!=)[ \t]{{0,16}}(?=["`])
+       |[ \t]{{0,16}}(?::=|=>|\?=|={{1,3}}|:(?!:|//))[ \t]{{0,16}})
+    (?:(?:{MADE}\()?{OPEN}{QUOTED}|(?P<bare>(?![=:]|\#[ ]){BARE}{{1,256}}+))""",
     re.IGNORECASE | re.VERBOSE,
 )
 FLAG = re.compile(

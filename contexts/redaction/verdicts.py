@@ -104,10 +104,16 @@ def _harmless_bare(match: re.Match[str], kind: str, before: str) -> bool:
     if is_harmless(kind, label, value) or (value in ("$", "%") and after[:1] in ("{", "(")):
         return True
     if after[:1] in ("(", "[") and not after.startswith("[redacted:"):
-        return re.fullmatch(r"[A-Za-z_][\w.]*", value) is not None
+        return re.fullmatch(r"[A-Za-z_][\w.:]*", value) is not None
+    # What a shell says when there is none: `${PASSWORD:?required}`.
+    if by == ":" and value[0] == "?" and re.search(r"\$\{\w*\Z", before):
+        return True
     if REFERENCE.fullmatch(value) and (HOLDER.match(value) or NAME_AT_END.search(value)):
         return True
     if value.lower() == label or (value.isidentifier() and value.lower().endswith("_" + label)):
+        return True
+    # A variable that says more of it: `password=password_hash`.
+    if value.lower().startswith(label + "_") and NO_DIGITS.fullmatch(value):
         return True
     # An identifier in an expression, or where data would have quotes: `{"token": given}`.
     expression = match["closed"] or (by.endswith("= ") and OPERATOR.match(after))

@@ -12,6 +12,7 @@ from contexts.extraction.results import Run, lines_of, plain, total
 from contexts.extraction.runners import (
     cargo,
     coverage,
+    cut,
     go,
     javascript,
     jest,
@@ -44,6 +45,7 @@ def read(output: str, named: Collection[str] = ()) -> Run | None:
     # Jest may print both: its own words tell more.
     if (reported := javascript.read(text)) is not None:
         found.setdefault(*reported)
+    found = found or cut.read(lines)
     called = [run for name, run in found.items() if name in named]
     if called:
         run = total(called)

@@ -37,3 +37,13 @@ def test_a_private_key_is_found_over_the_lines_of_a_list(prefix: str) -> None:
         assert "-old" in str(clean)
         assert "+new" in str(clean)
         assert redact(clean) == clean
+
+
+def test_beside_a_private_key_the_items_of_a_list_stay_what_they_are() -> None:
+    name = "PRIVATE" + " KEY-----"
+    body = "M7wGQnzNT9A10hRf98r0NBLMXFmMrTlBbHlgzjkKmKchOzUxQx9z8GZrCm8GHGz"
+    key = [f"-----BEGIN {name}", body, f"-----END {name}"]
+    beside = ["two\nlines", 5, None, {"a": ["b\nc"]}]
+    hidden = "[redacted:private_key]"
+    assert redact(["\n".join(key), *beside]) == [hidden, *beside]
+    assert redact([*beside, *key, *beside]) == [*beside, hidden, *beside]

@@ -23,6 +23,7 @@ from tests.contexts.redaction.samples import AWS, GITHUB, JWT, PASSWORD, R
         ("client_secret", "secret"),
         ("secret_key", "secret_key"),
         ("SECRET_KEY", "secret_key"),
+        ("secret_key_base", "secret_key"),
         ("aws_secret_access_key", "aws_secret_key"),
         ("api_key", "api_key"),
         ("apikey", "api_key"),
