@@ -16,7 +16,7 @@ from contexts import documents
 from contexts.entries import CATEGORIES, IMPORTANCES, LONGEST_AGENT
 from contexts.levels import LEVELS, LONGEST_NAME, Level
 from contexts.models import Change, Delegation, Entry
-from contexts.requests import object_body
+from contexts.requests import object_body, raw_body
 
 
 class Text(serializers.CharField):
@@ -78,6 +78,12 @@ def parsed(serializer: type[Strict], request: Request) -> dict[str, Any]:
     checked.is_valid(raise_exception=True)
     values: dict[str, Any] = checked.validated_data
     return values
+
+
+def refuse_fields(request: Request) -> None:
+    """For what takes no body: an empty one and `{}` are none. Raises what `parsed` does."""
+    if raw_body(request).strip():
+        parsed(Strict, request)
 
 
 class ProgressBody(Strict):
