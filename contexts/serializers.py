@@ -121,6 +121,10 @@ class ErrorAnswer(serializers.Serializer[Any]):
     validation_errors = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()), required=False
     )
+    revision = serializers.CharField(required=False, help_text="412: what the context is at.")
+    epoch = serializers.CharField(required=False, help_text="410: what the feed is at.")
+    floor = serializers.IntegerField(required=False)
+    head = serializers.IntegerField(required=False)
 
 
 class EntryAnswer(serializers.Serializer[Any]):

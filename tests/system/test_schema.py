@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from rest_framework.test import APIClient
 
+from tests.contexts.rest import API, TASKS, make_task
 from tests.instances import Instance
 
 
@@ -23,6 +25,22 @@ def test_a_merge_patch_may_take_fields_back_to_their_defaults() -> None:
     call_command("spectacular", "--format", "openapi-json", stdout=out)
     fields = json.loads(out.getvalue())["components"]["schemas"]["TaskMergePatchRequest"]
     assert all(field["nullable"] for field in fields["properties"].values())
+
+
+def test_what_a_refusal_tells_of_where_things_stand_is_documented(
+    owner_client: APIClient,
+) -> None:
+    out = StringIO()
+    call_command("spectacular", "--format", "openapi-json", stdout=out)
+    documented = json.loads(out.getvalue())["components"]["schemas"]["ErrorAnswer"]["properties"]
+    make_task(owner_client)
+    for refused, told in (
+        (owner_client.delete(f"{TASKS}t1/", HTTP_IF_MATCH='"1-other"'), {"revision"}),
+        (owner_client.get(f"{API}changes/?since=99"), {"epoch", "floor", "head"}),
+        (owner_client.post(TASKS, {}, format="json"), {"validation_errors"}),
+    ):
+        more = refused.json().keys() - {"success", "code", "error"}
+        assert more == told <= documented.keys()
 
 
 @pytest.mark.once
