@@ -6,6 +6,7 @@ their serializers here are made from the same table, for the OpenAPI schema.
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
@@ -251,12 +252,16 @@ def context_body(level: Level, creates: bool) -> type[serializers.Serializer[Any
         fields["id"] = serializers.RegexField(
             r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$", required=False, max_length=level.longest_id
         )
-    if creates and level.parent is not None:
-        fields[level.parent_field] = serializers.CharField(
-            required=level.names_its_parent, max_length=level.parent.longest_id
-        )
+    if creates:
+        for below, above in pairwise(level.chain()):
+            fields[below.parent_field] = serializers.CharField(
+                required=below is level and level.names_its_parent,
+                max_length=above.longest_id,
+                help_text="" if below is level else "With `create_parents=true`.",
+            )
     name = f"{level.name.title()}{'Creation' if creates else 'Change'}"
-    return type(name, (serializers.Serializer,), dict(fields))
+    # What was read may be put back whole: a replacement takes the fields of answers, too.
+    return type(name, (Strict if creates else serializers.Serializer,), dict(fields))
 
 
 @cache
