@@ -18,6 +18,7 @@ from contexts.models import Agent, Role
 from contexts.prepared import Prepared
 
 LONGEST_AGENT_ID = 100
+KEY_PREFIX = "ctx_"
 
 
 def hash_of(key: str) -> str:
@@ -47,7 +48,7 @@ def issue_key(
 
 @transaction.atomic
 def _issue(agent_id: str, organization_id: str, role: Role | None, only_new: bool) -> str:
-    key = "ctx_" + secrets.token_urlsafe(32)
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
     agent = Agent.objects.select_for_update().filter(agent_id=agent_id).first()
     if agent is None:
         agent = Agent(agent_id=agent_id, organization_id=organization_id)

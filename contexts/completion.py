@@ -58,7 +58,7 @@ def _complete(
     ):
         raise _Moved
     services.check_revision(task, precondition)
-    if task.data.get("status") == "completed" and "completed_at" in task.data:
+    if _is_complete(task):
         return task, _made_by(caller, task)
     _delegate_patterns(caller, task)
     done = {
@@ -72,6 +72,16 @@ def _complete(
 
     task = services.update(caller, TASK, context_id, completed)
     return task, _made_by(caller, task)
+
+
+def _is_complete(task: Context) -> bool:
+    """Whether all that completing a task sets is set already, not by hand and in part."""
+    told = task.data.get("completion_summary"), task.data.get("completed_at")
+    return (
+        task.data.get("status") == "completed"
+        and all(isinstance(each, str) for each in told)
+        and TASK.values(task)["progress"] == 100
+    )
 
 
 def _delegate_patterns(caller: Caller, task: Context) -> None:

@@ -6,6 +6,7 @@ their serializers here are made from the same table, for the OpenAPI schema.
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_serializer
@@ -16,7 +17,7 @@ from contexts import documents
 from contexts.entries import CATEGORIES, IMPORTANCES, LONGEST_AGENT
 from contexts.levels import LEVELS, LONGEST_NAME, Level
 from contexts.models import Change, Delegation, Entry
-from contexts.requests import object_body
+from contexts.requests import object_body, raw_body
 
 
 class Text(serializers.CharField):
@@ -80,6 +81,12 @@ def parsed(serializer: type[Strict], request: Request) -> dict[str, Any]:
     return values
 
 
+def refuse_fields(request: Request) -> None:
+    """For what takes no body: an empty one and `{}` are none. Raises what `parsed` does."""
+    if raw_body(request).strip():
+        parsed(Strict, request)
+
+
 class ProgressBody(Strict):
     content = Text()
     agent = Text(required=False, max_length=LONGEST_AGENT)
@@ -115,6 +122,10 @@ class ErrorAnswer(serializers.Serializer[Any]):
     validation_errors = serializers.DictField(
         child=serializers.ListField(child=serializers.CharField()), required=False
     )
+    revision = serializers.CharField(required=False, help_text="412: what the context is at.")
+    epoch = serializers.CharField(required=False, help_text="410: what the feed is at.")
+    floor = serializers.IntegerField(required=False)
+    head = serializers.IntegerField(required=False)
 
 
 class EntryAnswer(serializers.Serializer[Any]):
@@ -241,12 +252,16 @@ def context_body(level: Level, creates: bool) -> type[serializers.Serializer[Any
         fields["id"] = serializers.RegexField(
             r"^[A-Za-z0-9][A-Za-z0-9._:@-]*$", required=False, max_length=level.longest_id
         )
-    if creates and level.parent is not None:
-        fields[level.parent_field] = serializers.CharField(
-            required=level.names_its_parent, max_length=level.parent.longest_id
-        )
+    if creates:
+        for below, above in pairwise(level.chain()):
+            fields[below.parent_field] = serializers.CharField(
+                required=below is level and level.names_its_parent,
+                max_length=above.longest_id,
+                help_text="" if below is level else "With `create_parents=true`.",
+            )
     name = f"{level.name.title()}{'Creation' if creates else 'Change'}"
-    return type(name, (serializers.Serializer,), dict(fields))
+    # What was read may be put back whole: a replacement takes the fields of answers, too.
+    return type(name, (Strict if creates else serializers.Serializer,), dict(fields))
 
 
 @cache

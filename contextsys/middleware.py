@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from structlog.contextvars import bind_contextvars, unbind_contextvars
 
+from contexts.agents import KEY_PREFIX
+from contexts.redaction import redact_apart
 from contexts.views.errors import API_ROOT, database_unavailable
 from contextsys import metrics
 
@@ -74,10 +76,15 @@ class Observation:
         logger.info(
             "request",
             method=self.request.method,
-            path=self.request.path[:LONGEST_PATH],
+            path=_without_keys(self.request.path)[:LONGEST_PATH],
             status=self.status,
             duration_ms=round(seconds * 1000, 1),
         )
+
+
+def _without_keys(text: str) -> str:
+    """`text`, in which a client may have put an agent's key where it does not belong."""
+    return redact_apart(text) if KEY_PREFIX in text else text
 
 
 def is_observed(request: HttpRequest) -> bool:
@@ -88,7 +95,8 @@ def is_observed(request: HttpRequest) -> bool:
 def observed(request: HttpRequest) -> Iterator[Observation]:
     """Binds the request for all log lines until its end, then tells and counts it."""
     given = request.headers.get("X-Request-ID", "")
-    request_id = given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    tells = _REQUEST_ID.fullmatch(given) and _without_keys(given) == given
+    request_id = given if tells else uuid.uuid4().hex
     bind_contextvars(request_id=request_id, http_request=request)
     request.META[_OBSERVED] = True
     observation = Observation(request, request_id)

@@ -124,6 +124,8 @@ class ContextViews(ViewSetMixin, ApiView):
         services.check_revision(row, expected)
         values = requests.object_body(request)
         # What was read may come back whole, as long as only writable fields were edited.
+        # Of a write's answer, too, which has the hub's standing beside the context.
+        values.pop("sync", None)
         writable = {field.name for field in self.level.fields}
         for name, value in queries.present(self.level, row).items():
             if name not in writable and not merging.same(values.pop(name, value), value):

@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from contexts import access, broadcast, delegations, history, queries, requests
 from contexts.errors import Invalid, NotFound
 from contexts.models import Delegation, Role, owned
+from contexts.serializers import refuse_fields
 from contexts.threads import in_thread
 from contexts.views.base import ApiView, write
 from contexts.views.errors import json_answer
@@ -81,6 +82,8 @@ class DecisionView(ApiView):
         if not known.exists():
             raise NotFound
         access.require(self.caller, Role.ADMIN)
+        # Whoever sends something means something by it, and no decision is made twice.
+        refuse_fields(request)
         expected = requests.precondition(request)
         decided = delegations.decide(self.caller, delegation_id, self.status, expected)
         return self.written(queries.present_delegation(decided))

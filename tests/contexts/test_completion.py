@@ -115,10 +115,30 @@ def test_completing_twice_changes_nothing_and_answers_the_same(tasks: Caller) ->
     assert len(patterns_of_project()) == 1
 
 
-def test_a_status_set_by_hand_does_not_keep_a_task_from_completion(tasks: Caller) -> None:
-    services.update(tasks, TASK, "t1", lambda values: {**values, "data": {"status": "completed"}})
+@pytest.mark.parametrize(
+    "by_hand",
+    [
+        {"data": {"status": "completed"}},
+        {"data": {"status": "completed", "completed_at": "2026-01-01T00:00:00Z"}},
+        {"data": {"status": "completed", "completion_summary": "", "completed_at": None}},
+        {"data": {"status": "completed", "completion_summary": "", "completed_at": "today"}},
+    ],
+)
+def test_what_was_set_by_hand_does_not_keep_a_task_from_completion(
+    tasks: Caller, by_hand: Document
+) -> None:
+    services.update(tasks, TASK, "t1", lambda values: {**values, **by_hand})
     task, _ = completion.complete(tasks, "t1", "done")
-    assert task.data["completion_summary"] == "done"
+    assert (task.data["status"], task.data["completion_summary"]) == ("completed", "done")
+    assert datetime.fromisoformat(task.data["completed_at"]).year > 2025
+    assert (TASK.values(task)["progress"], task.version) == (100, 3)
+
+
+def test_a_completed_task_that_went_on_can_be_completed_again(tasks: Caller) -> None:
+    completion.complete(tasks, "t1", "too early")
+    services.update(tasks, TASK, "t1", lambda values: {**values, "progress": 80})
+    task, _ = completion.complete(tasks, "t1", "now")
+    assert (TASK.values(task)["progress"], task.data["completion_summary"]) == (100, "now")
 
 
 def test_only_the_newest_patterns_are_handed_up(tasks: Caller) -> None:

@@ -1,5 +1,7 @@
 """Delegations over REST: applied at once, decided by an admin, or made by a completion."""
 
+from typing import Any
+
 from rest_framework.test import APIClient
 
 from tests.contexts.rest import API, TASKS, head, make_task
@@ -50,6 +52,28 @@ def test_rejecting_changes_nothing_but_the_delegation(
     missing = f"{API}delegations/01890000-0000-7000-8000-000000000000/approve/"
     assert owner_client.post(missing).status_code == 404
     assert owner_client.post(f"{API}delegations/nope/approve/").status_code == 404
+
+
+def test_a_decision_takes_no_fields(
+    teammate_client: APIClient, owner_client: APIClient, settings: Any
+) -> None:
+    make_task(teammate_client)
+    body = {"delegate_to": "global", "delegate_data": {"rule": 1}, "delegation_reason": ""}
+    made = teammate_client.post(f"{TASKS}t1/delegations/", body, format="json").json()
+    approve = f"{API}delegations/{made['id']}/approve/"
+    before = head(owner_client)
+    settings.CONTEXTSYS_MAX_DOCUMENT_BYTES = 100
+    for sent, media, status in (
+        (b'{"status": "rejected"}', "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"{", "application/json", 400),
+        (b" " * 101, "application/json", 413),
+        (b"status=rejected", "application/x-www-form-urlencoded", 415),
+    ):
+        refused = owner_client.post(approve, sent, content_type=media)
+        assert refused.status_code == status, refused.content
+    assert head(owner_client) == before
+    assert owner_client.post(approve, b"{}", content_type="application/json").status_code == 200
 
 
 def test_completing_sets_status_and_delegates_patterns_once(teammate_client: APIClient) -> None:

@@ -148,6 +148,16 @@ def test_what_was_read_can_be_put_back_whole(teammate_client: APIClient) -> None
     assert made["version"] == 1
 
 
+def test_the_answer_of_a_write_can_be_put_back_whole(teammate_client: APIClient) -> None:
+    told = make_task(teammate_client, data={"a": 1})
+    for number in (2, 3):
+        told["data"]["a"] = number
+        answer = teammate_client.put(f"{TASKS}t1/", told, format="json")
+        told = answer.json()
+        assert (answer.status_code, told["data"], told["version"]) == (200, {"a": number}, number)
+    assert "sync" in told
+
+
 @pytest.mark.parametrize("other", [{"branch_id": "b2"}, {"version": True}, {"id": None}])
 def test_a_replacement_cannot_change_what_is_not_writable(
     teammate_client: APIClient, other: dict[str, Any]

@@ -13,6 +13,7 @@ from django.db import OperationalError
 from django.test import Client
 from rest_framework.test import APIClient
 
+from contexts import agents
 from contextsys import health, logs
 from tests.instances import Instance
 
@@ -93,6 +94,17 @@ def test_any_other_request_id_is_replaced(db: None, json_lines: Lines, given: st
     answer = Client().get(HEALTH, headers={"X-Request-ID": given})
     assert len(answer.headers["X-Request-ID"]) == 32
     assert json_lines()[0]["request_id"] == answer.headers["X-Request-ID"]
+
+
+def test_a_key_in_the_wrong_place_is_in_no_line(owner_client: APIClient, json_lines: Lines) -> None:
+    key = agents.issue_key("lost", "global")
+    for address in (f"/api/v1/contexts/task/{key}/", f"/api/v1/{key}", f"/{'x/' * 240}{key}"):
+        answer = owner_client.get(address, headers={"X-Request-ID": key})
+        assert key not in answer.headers["X-Request-ID"]
+    lines = json_lines()
+    assert lines[0]["path"] == "/api/v1/contexts/task/[redacted:agent_key]/"
+    assert len(lines) == 3
+    assert key[:12] not in json.dumps(lines)
 
 
 def test_two_requests_have_two_ids(db: None, json_lines: Lines) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from rest_framework.test import APIClient
 
+from tests.contexts.rest import API, TASKS, make_task
 from tests.instances import Instance
 
 
@@ -23,6 +25,38 @@ def test_a_merge_patch_may_take_fields_back_to_their_defaults() -> None:
     call_command("spectacular", "--format", "openapi-json", stdout=out)
     fields = json.loads(out.getvalue())["components"]["schemas"]["TaskMergePatchRequest"]
     assert all(field["nullable"] for field in fields["properties"].values())
+
+
+def test_bodies_name_all_their_fields_and_take_no_others(owner_client: APIClient) -> None:
+    out = StringIO()
+    call_command("spectacular", "--format", "openapi-json", stdout=out)
+    schemas = json.loads(out.getvalue())["components"]["schemas"]
+    made = schemas["TaskCreationRequest"]
+    assert made["required"] == ["branch_id"]
+    body = {"branch_id": "b1", "project_id": "p1", "global_id": "global"}
+    assert body.keys() <= made["properties"].keys()
+    answer = owner_client.post(f"{TASKS}?create_parents=true", body, format="json")
+    assert answer.status_code == 201
+    for name in ("TaskCreation", "ProjectCreation", "ProgressBody", "ActionBody", "RevertBody"):
+        assert schemas[f"{name}Request"]["additionalProperties"] is False
+    for name in ("TaskChange", "JSONPatchOperation"):
+        assert "additionalProperties" not in schemas[f"{name}Request"]
+
+
+def test_what_a_refusal_tells_of_where_things_stand_is_documented(
+    owner_client: APIClient,
+) -> None:
+    out = StringIO()
+    call_command("spectacular", "--format", "openapi-json", stdout=out)
+    documented = json.loads(out.getvalue())["components"]["schemas"]["ErrorAnswer"]["properties"]
+    make_task(owner_client)
+    for refused, told in (
+        (owner_client.delete(f"{TASKS}t1/", HTTP_IF_MATCH='"1-other"'), {"revision"}),
+        (owner_client.get(f"{API}changes/?since=99"), {"epoch", "floor", "head"}),
+        (owner_client.post(TASKS, {}, format="json"), {"validation_errors"}),
+    ):
+        more = refused.json().keys() - {"success", "code", "error"}
+        assert more == told <= documented.keys()
 
 
 @pytest.mark.once
