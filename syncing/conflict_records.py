@@ -13,9 +13,12 @@ from contexts.models import Change, owned
 from contexts.queries import timestamp
 from contexts.services import ForeignChange
 from contexts.services.members import context_id_of, optional_of, text_of, time_of, uuid_of
+from syncing.conflicts import Strategy
 from syncing.models import Conflict
 
 Status = Conflict.Status
+# How one is settled that is settled with data of its own.
+OWN = "data"
 
 
 def opened(
@@ -82,6 +85,34 @@ def standing(organization_id: str, record: Any) -> Document | None:
     if conflict is not None and conflict.status == Status.RESOLVED:
         return settled(conflict)
     return record if isinstance(record, dict) else None
+
+
+def settled_otherwise(organization_id: str, record: Any) -> bool:
+    """Whether the conflict that `record` settles was settled here before, and in another way."""
+    before = standing(organization_id, record)
+    if before is None or before is record:
+        return False
+    # Own data may be any: two that say so need not mean the same.
+    return before["strategy"] == OWN or bool(before["strategy"] != record.get("strategy"))
+
+
+def check(change: ForeignChange) -> None:
+    """Raises `Invalid` for a record of a conflict that nobody could settle."""
+    record = change.record
+    if change.operation != Change.Operation.CONFLICT or record is None:
+        return
+    status = text_of(record, "status", 10)
+    if status not in Status.values:
+        raise Invalid({"record": ["Unknown status of a conflict."]})
+    if status == Status.RESOLVED:
+        if record.get("strategy") not in (*Strategy, OWN):
+            raise Invalid({"record": ["Unknown strategy."]})
+        return
+    if (record.get("level"), record.get("context_id")) != change.key:
+        raise Invalid({"record": ["This conflict is over another context."]})
+    for name in ("base", "ours", "theirs"):
+        if (side := optional_of(record, name)) is not None:
+            change.level.checked(side)
 
 
 def note(organization_id: str, record: Any) -> None:

@@ -10,6 +10,7 @@ from django.utils import timezone
 from syncing import link, pull
 from syncing.ahead import Ahead
 from syncing.client import CloudClient
+from syncing.errors import HubAway
 from syncing.models import Link
 
 logger = logging.getLogger("contextsys.sync")
@@ -18,8 +19,11 @@ WAIT_SECONDS = 5.0
 MARGIN_SECONDS = 5.0
 # A worker that is asked to end waits for the stretch under way.
 STRETCH_SECONDS = 5.0
-# A hub that refuses this node is asked again only now and then.
-PARKED = timedelta(seconds=30)
+# A hub that refuses this node is asked again only now and then; once it does not, everything has
+# to flow within 15 s (CONTRACT §4).
+PARKED = timedelta(seconds=10)
+# However long a hub wants not to be asked (DESIGN §4).
+PROBE_SECONDS = 5.0
 COMPARE_EVERY = timedelta(seconds=60)
 
 
@@ -34,6 +38,7 @@ def follow(organization_id: str, client: CloudClient) -> bool:
     end = time.monotonic() + STRETCH_SECONDS
     # One that did not answer is not let wait: what waits for it goes the moment it is back.
     answers, began, ahead = tie.reachable and not tie.parked, False, Ahead(client)
+    rest = 0.0
     try:
         while (left := end - time.monotonic()) > 0:
             if not link.claim_pull(organization_id, WAIT_SECONDS + MARGIN_SECONDS, again=began):
@@ -46,9 +51,12 @@ def follow(organization_id: str, client: CloudClient) -> bool:
             answers = True
             if not pulled.changes and not pulled.more:
                 _compare_now_and_then(organization_id, client)
+    except HubAway as error:
+        rest = min(error.retry_after or 0.0, PROBE_SECONDS)
+        raise
     finally:
         if began:
-            link.release_pull(organization_id)
+            link.release_pull(organization_id, rest)
     return True
 
 

@@ -16,6 +16,7 @@ from contexts.errors import ContextError, DocumentTooLarge, Invalid
 from contexts.history import head_of
 from contexts.identifiers import uuid7
 from contexts.levels import CHILD, LEVELS, Document, Level
+from contexts.merging import same
 from contexts.models import Change, Delegation, Role, owned
 from contexts.queries import present_delegation
 from contexts.services import ForeignChange
@@ -134,6 +135,8 @@ class Intake:
 
     def _contradicts(self) -> bool:
         """Whether the edit comes of a decision that was taken otherwise before."""
+        if self.pushed.operation == Operation.CONFLICT:
+            return conflict_records.settled_otherwise(self.organization_id, self.pushed.record)
         theirs, ours = self.pushed.delegation, self._decided_before()
         return ours is not None and theirs is not None and ours.status != theirs.status
 
@@ -157,8 +160,8 @@ class Intake:
             return False
         if pushed.is_deletion:
             return not self._has_children()
-        same = redacted(pushed.document) == pushed.document
-        return same and (pushed.level.parent is None or self._parent_is_here())
+        clean = redacted(pushed.document) == pushed.document
+        return clean and (pushed.level.parent is None or self._parent_is_here())
 
     def _parent_is_here(self) -> bool:
         parent = self.pushed.level.parent
@@ -236,8 +239,9 @@ class Intake:
         self, level: Level, base: Document | None, ours: Document | None, theirs: Document | None
     ) -> tuple[Merge, bool]:
         """The merge, and whether it holds what is not in dispute of the edit."""
-        if self._contradicts():
-            return Merge(ours, WHOLE), False
+        if ours is not None and self._contradicts():
+            # What they come to may be the same.
+            return Merge(ours, () if same(ours, theirs) else WHOLE), False
         merge = reconcile(level.parent_field, base, ours, theirs)
         if merge.document is None:
             return (Merge(ours, WHOLE), True) if self._has_children() else (merge, True)

@@ -186,8 +186,10 @@ def claim_pull(organization_id: str, seconds: float, *, again: bool = False) -> 
     return bool(mine.update(lease_until=now + length))
 
 
-def release_pull(organization_id: str) -> None:
-    owned(organization_id, Link).update(lease_until=None)
+def release_pull(organization_id: str, rest: float = 0) -> None:
+    """Ends the lease of the standing pull; nobody takes it for `rest` seconds."""
+    until = timezone.now() + timedelta(seconds=rest) if rest else None
+    owned(organization_id, Link).update(lease_until=until)
 
 
 def begin_afresh() -> None:

@@ -14,7 +14,7 @@ from contexts.errors import ContextError, Invalid
 from contexts.levels import Document
 from contexts.models import Feed
 from contexts.services import ForeignChange, foreign
-from syncing import wire
+from syncing import conflict_records, wire
 from syncing.bases import UnknownBase, Unready
 from syncing.intake import Intake
 from syncing.wire import Verdict
@@ -116,6 +116,7 @@ def _read(change: Document) -> ForeignChange:
         raise Invalid({"makes_version": ["This operation does."]})
     if pushed.origin_node == wire.PROVISIONAL:
         raise Invalid({"origin_node": ["This is no name of a node."]})
+    conflict_records.check(pushed)
     # A revision that does not fit is believed where a secret is missing, and nowhere else.
     lost_a_secret = pushed.redacted and foreign.MARK in to_json(pushed.document)
     return replace(pushed, redacted=lost_a_secret, parent_id="")

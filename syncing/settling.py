@@ -19,7 +19,6 @@ from syncing.conflicts import Strategy, settle
 from syncing.models import Conflict
 
 Operation = Change.Operation
-OWN = "data"
 
 
 def present(conflict: Conflict) -> Document:
@@ -85,7 +84,7 @@ def resolve(
     elif precondition is not None and not precondition(""):
         raise RevisionMismatch("The context is deleted.")
     fields = outcome(conflict, strategy, level.values(row) if row is not None else None, data)
-    conflict.status, conflict.strategy = Conflict.Status.RESOLVED, strategy or OWN
+    conflict.status, conflict.strategy = Conflict.Status.RESOLVED, strategy or conflict_records.OWN
     conflict.resolved_by, conflict.resolved_at = caller.name, timezone.now()
     record = conflict_records.settled(conflict)
     if row is not None and fields is not None:

@@ -129,7 +129,8 @@ class PushView(SyncView):
     def _checked(self, pushed: Any) -> tuple[str, list[Any]]:
         if not isinstance(pushed, dict):
             raise MalformedBody("The body must be a JSON object.")
-        if pushed.get("protocol", wire.PROTOCOL) != wire.PROTOCOL:
+        protocol = pushed.get("protocol", wire.PROTOCOL)
+        if isinstance(protocol, bool) or protocol != wire.PROTOCOL:
             raise Invalid({"protocol": [f"This hub speaks protocol {wire.PROTOCOL}."]})
         theirs = pushed.get("organization", self.organization_id)
         if not isinstance(theirs, str):

@@ -42,7 +42,9 @@ class Adoption:
         from_hub: bool = False,
         others: Iterable[Key] = (),
     ) -> None:
-        check_organization(organization_id, foreigns)
+        # A hub may take larger documents than a writer here may write: refused, one would hold up
+        # all that comes after it.
+        check_organization(organization_id, foreigns, any_size=from_hub)
         self.organization_id = organization_id
         self.standing = Standing(organization_id, foreigns, others)
         self.changes: list[Change] = []

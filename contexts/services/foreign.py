@@ -106,13 +106,15 @@ class ForeignChange:
             return ""
         return str((self.document or {}).get(self.level.parent_field, self.parent_id))
 
-    def verify(self) -> None:
+    def verify(self, *, any_size: bool = False) -> None:
         """Raises `Invalid` unless the revision is the hash of what it names (DESIGN §3).
 
-        `DocumentTooLarge` and `Invalid` for what a writer here might not write either.
+        `DocumentTooLarge` and `Invalid` for what a writer here might not write either; with
+        `any_size` a document may be larger than that.
         """
         if self.document is not None:
-            refuse_too_large(self.document)
+            if not any_size:
+                refuse_too_large(self.document)
             _ = self.values
         if not self.makes_version or is_compacted(self) or self.redacted:
             return

@@ -235,10 +235,15 @@ def _birth(change: Change) -> datetime:
     return change.born_at or change.at
 
 
-def check_organization(organization_id: str, foreigns: Sequence[ForeignChange]) -> None:
-    """Raises `Invalid` for changes that the organization cannot have, or that are none."""
+def check_organization(
+    organization_id: str, foreigns: Sequence[ForeignChange], *, any_size: bool
+) -> None:
+    """Raises `Invalid` for changes that the organization cannot have, or that are none.
+
+    `DocumentTooLarge` unless they may have `any_size`.
+    """
     for foreign in foreigns:
-        foreign.verify()
+        foreign.verify(any_size=any_size)
         if foreign.level.parent is None:
             if foreign.context_id != organization_id:
                 raise Invalid({"context_id": [f"This is not the organization {organization_id}."]})

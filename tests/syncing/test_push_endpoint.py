@@ -47,6 +47,7 @@ def test_what_says_only_who_and_what_is_enough(hub: Hub, node: Node, left_out: s
     [
         ({"protocol": 2}, "protocol"),
         ({"protocol": "1"}, "protocol"),
+        ({"protocol": True}, "protocol"),
         ({"node": None}, "node"),
         ({"node": ""}, "node"),
         ({"node": "no name!"}, "node"),

@@ -197,12 +197,18 @@ def settlement(conflict: Document, strategy: str = "ours") -> Document:
     }
 
 
+def as_theirs(
+    hub: Hub, conflict: Document, data: Document | None = None, strategy: str = "theirs"
+) -> Document:
+    """A settlement that makes `data` current, theirs unless said."""
+    base, record = hub.revision("task", "t1"), settlement(conflict, strategy)
+    document = task(data or {"a": 3, "b": 1})
+    return entry("task", "t1", document, base, operation="conflict", record=record)
+
+
 def test_a_conflict_settled_on_a_node_is_settled_here(hub: Hub, node: Node) -> None:
     conflict = open_conflict(hub, node)
-    record = settlement(conflict, "theirs")
-    base = hub.revision("task", "t1")
-    pushed = entry("task", "t1", task({"a": 3, "b": 1}), base, operation="conflict", record=record)
-    assert node.verdict(pushed) == "applied"
+    assert node.verdict(as_theirs(hub, conflict)) == "applied"
     assert hub.conflicts() == []
     (settled,) = hub.conflicts("resolved")
     assert (settled["strategy"], settled["resolved_by"], settled["resolved_at"]) == (
@@ -223,19 +229,36 @@ def test_a_conflict_settled_as_it_stands_makes_no_version(hub: Hub, node: Node) 
 
 def test_of_two_settlements_the_first_holds(hub: Hub, node: Node, other_node: Node) -> None:
     conflict = open_conflict(hub, node)
-    base = hub.revision("task", "t1")
-    late = entry(
-        "task",
-        "t1",
-        task({"a": 3, "b": 1}),
-        base,
-        operation="conflict",
-        record=settlement(conflict, "theirs"),
-    )
+    late = as_theirs(hub, conflict)
     assert node.verdict(told(hub, "conflict", record=settlement(conflict))) == "applied"
-    assert other_node.verdict(late) in ("applied", "merged", "conflict")
+    assert other_node.verdict(late) == "conflict"
     assert hub.conflicts("resolved")[0]["strategy"] == "ours"
-    assert hub.feed()["changes"][-1]["record"]["strategy"] in ("ours", None)
+    # What the second wrote was not taken, and is not lost.
+    assert hub.show("task", "t1")["data"] == {"a": 2, "b": 1}
+    (left,) = hub.conflicts()
+    assert (left["ours"]["data"], left["theirs"]["data"]) == ({"a": 2, "b": 1}, {"a": 3, "b": 1})
+
+
+def test_two_settlements_with_own_data_are_two(hub: Hub, node: Node, other_node: Node) -> None:
+    conflict = open_conflict(hub, node)
+    first, late = (as_theirs(hub, conflict, {own: 1}, "data") for own in ("one", "two"))
+    assert (node.verdict(first), other_node.verdict(late)) == ("applied", "conflict")
+    assert hub.show("task", "t1")["data"] == {"one": 1}
+    assert hub.conflicts()[0]["theirs"]["data"] == {"two": 1}
+
+
+@pytest.mark.parametrize("strategy", ["theirs", "merge"])
+def test_two_settlements_that_come_to_the_same_are_one(
+    hub: Hub, node: Node, other_node: Node, strategy: str
+) -> None:
+    conflict = open_conflict(hub, node)
+    first, late = as_theirs(hub, conflict), as_theirs(hub, conflict, strategy=strategy)
+    assert node.verdict(first) == "applied"
+    for progress in (50, 0):
+        hub.edit("task", "t1", progress=progress)
+    assert other_node.verdict(late) in ("applied", "merged")
+    assert hub.show("task", "t1")["data"] == {"a": 3, "b": 1}
+    assert hub.conflicts() == []
 
 
 @pytest.mark.parametrize(
@@ -253,6 +276,13 @@ def test_of_two_settlements_the_first_holds(hub: Hub, node: Node, other_node: No
         {"at": "now"},
         {"actor": None},
         {"status": None},
+        {"status": "maybe"},
+        {"status": "resolved", "strategy": "maybe"},
+        {"level": "branch"},
+        {"context_id": "t2"},
+        {"base": {"data": 5}},
+        {"ours": {"data": [1]}},
+        {"theirs": {"unheard_of": 1}},
     ],
     ids=str,
 )

@@ -11,7 +11,7 @@ from contexts.models import owned
 from syncing import following, link, pull
 from syncing.client import CloudClient
 from syncing.digests import digests
-from syncing.errors import HubAway, HubRefused
+from syncing.errors import HubAway, HubBusy, HubRefused
 from syncing.models import Link
 from tests.syncing.hubs import (
     ORGANIZATION,
@@ -89,9 +89,28 @@ def test_a_lost_hub_is_asked_without_waiting_so_that_its_return_is_seen_at_once(
     assert polls(hub)[1].query["wait"] == "5"
 
 
+@pytest.mark.parametrize(("told", "rest"), [("3", 3), ("300", 5)])
+def test_a_hub_that_wants_to_be_asked_less_often_is_left_alone_that_long(
+    hub: ScriptedHub, client: CloudClient, pull_clock: Clock, told: str, rest: int
+) -> None:
+    """But for a probe every five seconds."""
+    hold, hub.script = hub.script, always(429, Retry_After=told)
+    with time_machine.travel(NOW, tick=False) as traveller:
+        with pytest.raises(HubBusy):
+            following.follow(ORGANIZATION, client)
+        hub.asked.clear()
+        traveller.shift(rest - 1)
+        assert not following.follow(ORGANIZATION, client)
+        assert hub.asked == []
+        hub.script = hold
+        traveller.shift(2)
+        assert following.follow(ORGANIZATION, client)
+
+
 def test_a_hub_that_refuses_is_asked_again_only_now_and_then(
     hub: ScriptedHub, client: CloudClient, pull_clock: Clock
 ) -> None:
+    assert timedelta(seconds=5) <= following.PARKED < timedelta(seconds=15)
     hold, hub.script = hub.script, always(403, {"code": "forbidden"})
     with time_machine.travel(NOW, tick=False) as traveller:
         with pytest.raises(HubRefused):

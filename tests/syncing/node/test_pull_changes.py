@@ -92,6 +92,16 @@ def test_an_edit_outlives_a_deletion_on_either_side(
     assert (data("p1"), data("p2")) == ({"theirs": 0, "mine": 1}, {"theirs": 1})
 
 
+def test_a_document_larger_than_a_writer_here_may_write_is_taken_over(
+    hub: ScriptedHub, client: CloudClient, settings: Any
+) -> None:
+    settings.CONTEXTSYS_MAX_DOCUMENT_BYTES = 1024
+    hub.write(PROJECT, "p1", ORGANIZATION, data={"long": 1024 * "x"})
+    hub.write(PROJECT, "p2", ORGANIZATION)
+    pull_all(client)
+    assert (data("p1"), data("p2")) == ({"long": 1024 * "x"}, {})
+
+
 def test_what_comes_is_not_sent_back(hub: ScriptedHub, client: CloudClient) -> None:
     story(hub)
     exchange(client)
