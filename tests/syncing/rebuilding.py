@@ -1,10 +1,12 @@
-"""What a stranger makes of a hub's changes: a copy of all it holds, by the plainest of means."""
+"""A hub that holds something of everything, and what a stranger makes of its changes: a copy of
+all it holds, by the plainest of means.
+"""
 
 import hashlib
 import json
 from typing import Any
 
-from tests.syncing.pushing import API, Document, Hub, revision_of
+from tests.syncing.pushing import API, Document, Hub, Node, entry, insight, revision_of, task
 
 LEVELS = ("global", "project", "branch", "task")
 PARENTS = {"project": "global_id", "branch": "project_id", "task": "branch_id"}
@@ -110,3 +112,43 @@ def _all(hub: Hub, address: str) -> list[Document]:
     body = answer.json()
     assert body["next"] is None
     return list(body["results"])
+
+
+def busy(hub: Hub, node: Node) -> None:
+    """Something of everything that a feed can hold."""
+    hub.make("branch", "b2", project_id="p1", git_branch_name="main", metadata={"m": 1})
+    hub.make("task", "t2", branch_id="b2", progress=5, next_steps=["x"])
+    base = hub.revision("task", "t1")
+    hub.edit("task", "t1", data={"a": 2})
+    node.push(
+        entry("task", "t1", task({"a": 3, "b": 2}), base),
+        entry("task", "t3", task({"n": 1.5, "big": 1e300, "é": "ü"}, "b2")),
+        entry("task", "t1", None, operation="entry_added", revision=base, entry=insight("learned")),
+    )
+    hub.make("task", "t4", branch_id="b2")
+    hub.delete("task", "t4")
+    hub.delete("task", "t2")
+    hub.make("task", "t2", branch_id="b1", data={"again": 1})
+    post(hub, "contexts/task/t1/progress/", content="half way")
+    post(hub, "contexts/task/t2/insights/", content="x", category="technical", importance="low")
+    told = {"delegation_reason": "why", "delegate_data": {"rule": 1}}
+    post(hub, "contexts/task/t1/delegations/", delegate_to="project", **told)
+    writer: Any = node.client.post(
+        "/api/v1/contexts/task/t1/delegations/", {"delegate_to": "global", **told}, format="json"
+    )
+    waiting = writer.json()["id"]
+    writer = node.client.post(
+        "/api/v1/contexts/task/t2/delegations/", {"delegate_to": "global", **told}, format="json"
+    )
+    post(hub, f"delegations/{waiting}/approve/")
+    base = hub.revision("task", "t3")
+    hub.edit("task", "t3", data={"n": 2})
+    node.push(entry("task", "t3", task({"n": 3}, "b2"), base))
+    first, _ = hub.conflicts()
+    assert hub.settle(first["id"], strategy="theirs").status_code == 200
+    post(hub, "contexts/task/t1/complete/", completion_summary="done")
+
+
+def post(hub: Hub, address: str, **body: Any) -> None:
+    answer: Any = hub.client.post(f"/api/v1/{address}", body, format="json")
+    assert answer.status_code in (200, 201), answer.content

@@ -14,11 +14,9 @@ from rest_framework.test import APIClient
 
 from contexts import compaction
 from contexts.models import Feed, owned
-from contexts.services import foreign
 from syncing import wire
 from tests.instances import Instance
-from tests.syncing.pushing import AT, SYNC, Document, Hub, Node, entry, insight, revision_of, task
-from tests.syncing.rebuilding import Copy, assert_equal
+from tests.syncing.pushing import AT, SYNC, Document, Hub, Node, entry, revision_of, task
 
 CHANGES = f"{SYNC}changes/"
 
@@ -143,62 +141,6 @@ def test_a_merged_change_is_never_older_than_what_it_is_merged_with(hub: Hub, no
     base = hub.history("task", "t1")[-1]["revision"]
     node.push(entry("task", "t1", task({"a": 1, "b": 1, "c": 1}), base, at="2101-01-01T00:00:00Z"))
     assert hub.show("task", "t1")["updated_at"] == "2101-01-01T00:00:00.000000Z"
-
-
-def busy(hub: Hub, node: Node) -> None:
-    """Something of everything that a feed can hold."""
-    hub.make("branch", "b2", project_id="p1", git_branch_name="main", metadata={"m": 1})
-    hub.make("task", "t2", branch_id="b2", progress=5, next_steps=["x"])
-    base = hub.revision("task", "t1")
-    hub.edit("task", "t1", data={"a": 2})
-    node.push(
-        entry("task", "t1", task({"a": 3, "b": 2}), base),
-        entry("task", "t3", task({"n": 1.5, "big": 1e300, "é": "ü"}, "b2")),
-        entry("task", "t1", None, operation="entry_added", revision=base, entry=insight("learned")),
-    )
-    hub.make("task", "t4", branch_id="b2")
-    hub.delete("task", "t4")
-    hub.delete("task", "t2")
-    hub.make("task", "t2", branch_id="b1", data={"again": 1})
-    post(hub, "contexts/task/t1/progress/", content="half way")
-    post(hub, "contexts/task/t2/insights/", content="x", category="technical", importance="low")
-    told = {"delegation_reason": "why", "delegate_data": {"rule": 1}}
-    post(hub, "contexts/task/t1/delegations/", delegate_to="project", **told)
-    writer: Any = node.client.post(
-        "/api/v1/contexts/task/t1/delegations/", {"delegate_to": "global", **told}, format="json"
-    )
-    waiting = writer.json()["id"]
-    writer = node.client.post(
-        "/api/v1/contexts/task/t2/delegations/", {"delegate_to": "global", **told}, format="json"
-    )
-    post(hub, f"delegations/{waiting}/approve/")
-    base = hub.revision("task", "t3")
-    hub.edit("task", "t3", data={"n": 2})
-    node.push(entry("task", "t3", task({"n": 3}, "b2"), base))
-    first, _ = hub.conflicts()
-    assert hub.settle(first["id"], strategy="theirs").status_code == 200
-    post(hub, "contexts/task/t1/complete/", completion_summary="done")
-
-
-def post(hub: Hub, address: str, **body: Any) -> None:
-    answer: Any = hub.client.post(f"/api/v1/{address}", body, format="json")
-    assert answer.status_code in (200, 201), answer.content
-
-
-def test_old_state_plus_changes_is_the_state(hub: Hub, node: Node) -> None:
-    busy(hub, node)
-    copy, since = Copy(), 0
-    while since < hub.head():
-        page = hub.feed(since=since, limit=3)
-        copy.take(page["changes"])
-        since = page["next"]
-    assert_equal(copy, hub)
-
-
-def test_every_change_can_be_made_again_from_what_is_told(hub: Hub, node: Node) -> None:
-    busy(hub, node)
-    for change in hub.feed()["changes"]:
-        foreign.read(change).verify()
 
 
 def gone(hub: Hub, **query: Any) -> bool:

@@ -12,8 +12,7 @@ from contexts import compaction
 from contexts.services import foreign
 from syncing import wire
 from tests.syncing.pushing import SYNC, Document, Hub, Node
-from tests.syncing.rebuilding import PARENTS, Copy, assert_equal
-from tests.syncing.test_changes_endpoint import busy
+from tests.syncing.rebuilding import PARENTS, Copy, assert_equal, busy
 
 SNAPSHOT = f"{SYNC}snapshot/"
 

@@ -6,8 +6,7 @@ from rest_framework.test import APIClient
 
 from contexts.models import Feed, owned
 from tests.syncing.pushing import Hub, Node, branch, entry, insight, project, task
-from tests.syncing.rebuilding import Copy
-from tests.syncing.test_changes_endpoint import busy
+from tests.syncing.rebuilding import Copy, busy
 
 # Of the history that `fixed_history` pushes, on every database and in every version.
 FIXED = "2adce27c8f3dc33a9151a7d3ce54b5524d51565a65d33d85364a58cc2bd07388"
