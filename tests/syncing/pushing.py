@@ -199,3 +199,9 @@ class Node:
 
     def verdict(self, pushed: Document) -> str:
         return str(self.judged(pushed)["verdict"])
+
+
+def told(hub: Hub, operation: str, **body: Any) -> Document:
+    """News at the task `t1`: a change that makes no version."""
+    revision = hub.revision("task", "t1")
+    return entry("task", "t1", None, operation=operation, revision=revision, **body)
