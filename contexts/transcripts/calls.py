@@ -25,7 +25,10 @@ _TELLING = ("command", "file_path", "notebook_path", "pattern", "query", "url", 
 
 @dataclass
 class Call:
-    """A tool call as it came; `is_error` is None, and `result` too, until it was answered."""
+    """A tool call as it came; `is_error` is None, and `result` too, until it was answered.
+
+    `left_out` is how many characters of what it printed `result` has no more.
+    """
 
     session_id: str
     tool_use_id: str
@@ -38,6 +41,7 @@ class Call:
     result: Any = None
     is_error: bool | None = None
     duration_ms: Any = None
+    left_out: int = 0
 
     def action(self) -> tuple[str, Document]:
         """Its `action_type` and what was extracted (contract §5)."""

@@ -1,8 +1,9 @@
 """Tool calls too large to look into while the agent waits: kept at once, extracted later.
 
 The entry is there at once with the beginning of what the call had, `extracted` says `pending`,
-and the call itself waits sealed beside it. `finish_all` extracts, gives the entry the rest, and
-only then does the feed tell of it: for sockets, nodes and archives an entry never changes.
+and the call itself waits sealed beside it, without the middle of what it printed. `finish_all`
+extracts, gives the entry the rest, and only then does the feed tell of it: for sockets, nodes and
+archives an entry never changes.
 """
 
 import logging
@@ -33,7 +34,9 @@ _OUTPUTS = frozenset(("Bash", "BashOutput", "Grep", "WebFetch", "Task", "Agent")
 
 
 def draft_of(call: Call, organization_id: str, agent: str) -> Draft:
-    """The entry of a large call as it is at first."""
+    """The entry of a large call as it is at first; `call` loses the middle of what it printed."""
+    if call.tool in _OUTPUTS or call.is_error:
+        call.result, call.left_out = shortened(call.result)
     action_type, _ = action_of(call.tool, call.arguments, ran=call.is_error is not None)
     details: dict[str, Any] = {
         "tool": call.tool,
@@ -112,14 +115,10 @@ def _extracted(pending: PendingCall) -> Draft:
 
 
 def _whole(call: Call, organization_id: str, agent: str) -> Draft:
-    if call.tool in _OUTPUTS or call.is_error:
-        call.result, left = shortened(call.result)
-    else:
-        left = 0
     draft = bounded(call.draft(organization_id, agent))
     extracted = draft.details["extracted"]
-    if extracted and left:
-        extracted["cut"] = {**extracted.get("cut", {}), "characters": left}
+    if extracted and call.left_out:
+        extracted["cut"] = {**extracted.get("cut", {}), "characters": call.left_out}
     return draft
 
 

@@ -68,6 +68,7 @@ def test_the_middle_of_a_very_long_output_is_left_out_and_that_is_said(
     output = "first line\n" + "compiling\n" * 100_000 + "= 3 failed, 5 passed in 1.50s ="
     call = used(tool_input={"command": "pytest"}, tool_response={"stdout": output})
     post(teammate_client, call)
+    assert 3 * len(PendingCall.objects.get().sealed) < len(output)
     tasks.finish_calls()
     extracted = entries()[0].details["extracted"]
     assert extracted["test_results"]["failed"] == 3
