@@ -1,16 +1,14 @@
 """Who calls: agents by bearer key, humans by their signed-in session."""
 
-from typing import Any
-
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.http import HttpRequest
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
 from contexts import agents
 from contexts.access import Caller
-from contexts.identifiers import is_context_id
 from contexts.models import GlobalContext, Membership, Role
 
 ORGANIZATION_HEADER = "X-Contextsys-Organization"
@@ -20,33 +18,26 @@ class AgentKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer KEY`. One indexed query, so a revoked key ends at once."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
-        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
-        if not scheme:
+        if not request.headers.get("Authorization"):
             return None
-        agent = self.find(request, key.strip()) if scheme.lower() == "bearer" else None
+        key = bearer_key(request)
+        agent = agents.with_key(key) if key else None
         if agent is None:
             raise exceptions.AuthenticationFailed("The key is not valid.")
-        caller = Caller(agent.organization_id, agent.agent_id, agent.role)
-        return _known(request, caller)
-
-    def find(self, request: Request, key: str) -> agents.Known | None:
-        """The agent; for a view that `reads_chain` the same query reads its context's chain too,
-        which is left at the request as `contextsys_chain`.
-        """
-        context = request.parser_context or {}
-        view: Any = context.get("view")
-        if getattr(view, "reads_chain", False):
-            level, context_id = view.level, context["kwargs"]["context_id"]
-            # Whoever has no valid key is told so before anything is said of the address.
-            if is_context_id(context_id, level.longest_id):
-                found = agents.with_key_at(key, level, context_id)
-                if found is not None:
-                    request._request.contextsys_chain = found[1]  # type: ignore[attr-defined]
-                    return found[0]
-        return agents.with_key(key)
+        return _known(request, caller_with(agent))
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def bearer_key(request: Request | HttpRequest) -> str:
+    """The key that `Authorization` holds, `""` without one."""
+    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
+
+
+def caller_with(agent: agents.Known) -> Caller:
+    return Caller(agent.organization_id, agent.agent_id, agent.role)
 
 
 class HumanSessionAuthentication(SessionAuthentication):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 from django.utils.http import parse_etags
 from rest_framework.exceptions import UnsupportedMediaType
@@ -116,7 +117,7 @@ def precondition(request: Request) -> Callable[[str], bool] | None:
     return lambda revision: accepted == ["*"] or f'"{revision}"' in accepted
 
 
-def has_current(request: Request, etag: str) -> bool:
+def has_current(request: Request | HttpRequest, etag: str) -> bool:
     """Whether `If-None-Match` names `etag` (weak comparison, RFC 9110 §13.1.2)."""
     accepted = [
         each.removeprefix("W/") for each in parse_etags(request.headers.get("If-None-Match", ""))

@@ -1,12 +1,7 @@
-"""What belongs to a context: its resolution, entries, history, delegations, completion."""
-
-import hashlib
-from functools import partial
-from typing import Any, ClassVar
+"""What belongs to a context: its entries, history, delegations, completion."""
 
 from django.http import HttpResponse
 from rest_framework.decorators import action
-from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from contexts import (
@@ -18,15 +13,12 @@ from contexts import (
     history,
     queries,
     requests,
-    resolving,
     services,
-    upstream,
 )
 from contexts.documents import to_json
 from contexts.entries import CATEGORIES, IMPORTANCES
 from contexts.errors import Invalid, NotFound
 from contexts.models import NEWEST_VERSION, Entry, Role
-from contexts.presentation import as_markdown
 from contexts.serializers import (
     CompletionBody,
     DelegationBody,
@@ -36,11 +28,10 @@ from contexts.serializers import (
     Strict,
     parsed,
 )
-from contexts.views.base import conditional, write
-from contexts.views.contexts import ContextViews
+from contexts.views.base import conditional, etag_of, write
 from contexts.views.pages import page
+from contexts.views.resolved import ResolvedViews
 
-MOST_TOKENS = 10_000_000
 ENTRY_FILTERS = {
     "kind": Entry.Kind.values,
     "category": CATEGORIES,
@@ -49,51 +40,8 @@ ENTRY_FILTERS = {
 }
 
 
-class Markdown(BaseRenderer):
-    """Stands for `Accept: text/markdown`; the views answer in bytes themselves."""
-
-    media_type = "text/markdown"
-    format = "markdown"
-    charset = "utf-8"
-
-    def render(self, data: Any, *args: Any, **kwargs: Any) -> Any:
-        return data
-
-
-class ContextWithParts(ContextViews):
+class ContextWithParts(ResolvedViews):
     """A context and what hangs on it."""
-
-    reads_chain: ClassVar[bool] = False
-
-    # What agents ask most: one query tells who asks and what the chain is.
-    @action(detail=True, renderer_classes=[JSONRenderer, Markdown], reads_chain=True)
-    def resolved(self, request: Request, context_id: str) -> HttpResponse:
-        organization_id = self.caller.organization_id
-        include = _included(request)
-        at = requests.time(request, "as_of")
-        budget = requests.whole_number(request, "max_tokens", None, 1, MOST_TOKENS)
-        seen = getattr(request._request, "contextsys_chain", None)
-        if upstream.refresh(organization_id):
-            seen = None
-        if at is None:
-            resolved = resolving.resolve(self.level, organization_id, context_id, seen)
-        else:
-            resolved = resolving.resolve_as_of(self.level, organization_id, context_id, at)
-        wants_markdown = getattr(request.accepted_renderer, "format", "") == "markdown"
-        newest: list[Entry] = []
-        if wants_markdown or "entries" in include:
-            newest = resolving.newest_entries(organization_id, resolved.chain, at)
-        if wants_markdown:
-            text = as_markdown(resolved, newest, budget).encode()
-            return conditional(request, _etag(text), text, "text/markdown; charset=utf-8")
-        more: dict[str, Any] = {}
-        if "entries" in include:
-            more["entries"] = [queries.present_entry(entry) for entry in newest]
-        # The revisions name the documents: nothing has to be made to tell that it is the same.
-        chain = [[link.context_id, link.revision] for link in resolved.chain]
-        etag = _etag(to_json([chain, sorted(include), more]))
-        answer = partial(resolved.answer, with_sources="sources" in include, **more)
-        return conditional(request, etag, answer, requests.JSON)
 
     @action(detail=True, methods=["post"])
     @write
@@ -199,7 +147,7 @@ class TaskViews(ContextWithParts):
     def activity(self, request: Request, context_id: str) -> HttpResponse:
         row = self.found(context_id)
         answer = to_json(activity.of(self.caller.organization_id, row.context_id))
-        return conditional(request, _etag(answer), answer, requests.JSON)
+        return conditional(request, etag_of(answer), answer, requests.JSON)
 
     @action(detail=True, methods=["post"])
     @write
@@ -211,15 +159,3 @@ class TaskViews(ContextWithParts):
             self.caller, row.context_id, summary, requests.precondition(request)
         )
         return self.answer(task, delegated=[queries.present_delegation(each) for each in made])
-
-
-def _included(request: Request) -> set[str]:
-    asked = request.query_params.getlist("include")
-    names = {name for names in asked for name in names.split(",") if name}
-    if unknown := names - {"sources", "entries"}:
-        raise Invalid({"include": [f"There is nothing called {min(unknown)} to include."]})
-    return names
-
-
-def _etag(body: bytes) -> str:
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

@@ -1,10 +1,11 @@
 """What all views of the API share."""
 
+import hashlib
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ClassVar, cast
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -60,8 +61,13 @@ class ApiView(APIView):
         return {**super().default_response_headers, "Cache-Control": "private, no-cache"}
 
 
+def etag_of(content: bytes) -> str:
+    """An entity tag that names `content`, or what that names."""
+    return f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+
 def conditional(
-    request: Request, etag: str, body: bytes | Callable[[], bytes], media: str
+    request: Request | HttpRequest, etag: str, body: bytes | Callable[[], bytes], media: str
 ) -> HttpResponse:
     """200 with the body, which may still have to be made, or 304 when the caller has it already."""
     headers = {"ETag": etag}

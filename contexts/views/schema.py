@@ -21,7 +21,7 @@ from contexts.filters import ancestor_fields
 from contexts.levels import Level
 from contexts.models import Entry
 from contexts.search import ENOUGH
-from contexts.views import about, capture, feed, shapes
+from contexts.views import capture, feed, resolved, shapes
 from contexts.views.pages import LARGEST_PAGE
 
 REFUSALS = {
@@ -191,7 +191,7 @@ def documented(level: Level, views: type) -> Any:
                 ),
                 query("as_of", OpenApiTypes.DATETIME),
                 query(
-                    "max_tokens", {"type": "integer", "minimum": 1, "maximum": about.MOST_TOKENS}
+                    "max_tokens", {"type": "integer", "minimum": 1, "maximum": resolved.MOST_TOKENS}
                 ),
                 IF_NONE_MATCH,
             ],

@@ -46,6 +46,21 @@ def test_it_is_one(
     assert known.status_code == 304
 
 
+@pytest.mark.parametrize("level", LEVELS)
+def test_it_is_what_a_longer_question_is_answered_with(
+    owner: Caller, reader_client: APIClient, level: str
+) -> None:
+    """The plain question does not go DRF's way; with other words for the same it does."""
+    make_chain(owner)
+    plain = reader_client.get(address(level))
+    for answer in (
+        reader_client.get(address(level), {"include": ""}),
+        reader_client.get(address(level), headers={"Accept": "application/json, text/html;q=0.5"}),
+    ):
+        assert (answer.status_code, answer.content) == (200, plain.content)
+        assert dict(answer.headers) == {**plain.headers, "X-Request-ID": answer["X-Request-ID"]}
+
+
 def test_a_key_that_has_ended_is_refused_at_once(owner: Caller) -> None:
     make_chain(owner)
     client = client_with(agents.issue_key("guest", "global", Role.READER))
