@@ -22,7 +22,10 @@ LOOK_EVERY = 0.05
 # Together below the five seconds that an operator waits (CONTRACT §1).
 DRAIN_SECONDS = 2.0
 CANCEL_SECONDS = 1.0
-
+# Of a body, from daphne to Django; its own 8 KiB make a thousand messages of the largest.
+LARGEST_CHUNK = 2**20
+# More than any view reads: of a longer body the rest is not kept, and its view refuses it.
+LARGEST_BODY = 4 * settings.CONTEXTSYS_MAX_DOCUMENT_BYTES + 2**24
 
 # Sockets close for less than this; what is even larger is not taken into memory.
 LARGEST_FRAME = max(settings.CONTEXTSYS_MAX_DOCUMENT_BYTES, 2**16)
@@ -62,6 +65,11 @@ def url_of(host: str, port: int) -> str:
     return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
+def _keep(request: Any, received: bytes) -> None:
+    """Takes a part of a request's body, which Twisted would store whatever its length."""
+    request.content.write(received[: max(0, LARGEST_BODY - request.content.tell())])
+
+
 def _refuse_frame(protocol: Any, *_: Any) -> None:
     """Ends a WebSocket whose client sends more in a frame than it may, and keeps none of it."""
     protocol.failedByMe = True
@@ -91,6 +99,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
             endpoints=[f"{protocol}:port={port}:interface={interface}:backlog={BACKLOG}"],
             signal_handlers=False,
             verbosity=1,
+            request_buffer_size=LARGEST_CHUNK,
             websocket_timeout=-1,
             websocket_max_message_size=LARGEST_FRAME,
             websocket_max_frame_size=LARGEST_FRAME,
@@ -125,6 +134,7 @@ class Server(daphne.server.Server):  # type: ignore[misc]
             # Django reads forms itself. Twisted would hold them in memory once more, and answer
             # one that is malformed with a bare 400 before our views hear of it.
             protocol._parsePOSTFormSubmission = False
+            protocol.handleContentChunk = partial(_keep, protocol)
         else:
             protocol._max_message_size_exceeded = partial(_refuse_frame, protocol)
         super().protocol_connected(protocol)

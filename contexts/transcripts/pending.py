@@ -7,6 +7,7 @@ archives an entry never changes.
 """
 
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ logger = logging.getLogger("contextsys.capture")
 LEASE = timedelta(seconds=30)
 ATTEMPTS = 3
 # Tools that answer with what something printed.
+_turn, _asked = threading.Lock(), threading.Event()
 _OUTPUTS = frozenset(("Bash", "BashOutput", "Grep", "WebFetch", "Task", "Agent"))
 
 
@@ -74,11 +76,20 @@ def keep(added: Sequence[Entry], waiting: Sequence[Call]) -> None:
 
 
 def finish_all() -> int:
-    """Finishes the entries that wait, unless somebody is at it; how many it finished."""
+    """Finishes the entries that wait, unless somebody is at it; how many it finished.
+
+    One thread of a process at a time: more would only take the interpreter from those who answer.
+    """
     done = 0
-    while (claimed := _claim()) is not None:
-        _finish(claimed)
-        done += 1
+    _asked.set()
+    while _asked.is_set() and _turn.acquire(blocking=False):
+        try:
+            _asked.clear()
+            while (claimed := _claim()) is not None:
+                _finish(claimed)
+                done += 1
+        finally:
+            _turn.release()
     return done
 
 

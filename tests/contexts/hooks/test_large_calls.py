@@ -1,11 +1,15 @@
 """Calls too large to be looked through at once, and secrets in them."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from rest_framework.test import APIClient
 
 from contexts import tasks
 from contexts.models import Change, Entry, PendingCall, owned
+from contexts.transcripts import pending
 from contexts.transcripts.hooks import LARGEST_AT_ONCE
 from tests.contexts.hooks.events import SECRET, entries, post, used
 
@@ -73,3 +77,27 @@ def test_the_middle_of_a_very_long_output_is_left_out_and_that_is_said(
     extracted = entries()[0].details["extracted"]
     assert extracted["test_results"]["failed"] == 3
     assert 700_000 < extracted["cut"]["characters"] < len(output)
+
+
+def test_one_thread_finishes_at_a_time_and_leaves_none_that_came_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    waiting, finished = ["first"], list[str]()
+    begun, may_end = threading.Event(), threading.Event()
+
+    def finish(call: str) -> None:
+        begun.set()
+        assert may_end.wait(20)
+        finished.append(call)
+
+    monkeypatch.setattr(pending, "_claim", lambda: waiting.pop(0) if waiting else None)
+    monkeypatch.setattr(pending, "_finish", finish)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(pending.finish_all)
+        assert begun.wait(20)
+        waiting.append("second")
+        assert pending.finish_all() == 0
+        may_end.set()
+        assert first.result() == 2
+    assert finished == ["first", "second"]
+    assert pending.finish_all() == 0
