@@ -35,12 +35,19 @@ from contexts.changes import Author  # noqa: E402
 from contexts.levels import GLOBAL, TASK  # noqa: E402
 from contexts.models import Membership, Role  # noqa: E402
 from tests.instances import Instance, temporary_database  # noqa: E402
+from tests.system.processes import as_asked  # noqa: E402
 
 Humans = Callable[..., Client]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--nightly", action="store_true", help="run the slow fault tests too")
+    parser.addoption(
+        "--site",
+        action="store_true",
+        help="only tests that look at an instance from outside: two web processes, two workers and "
+        "beat behind nginx",
+    )
 
 
 def _with_services() -> bool:
@@ -60,12 +67,23 @@ def chromium() -> str | None:
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
+def _fixtures_of(item: pytest.Item) -> set[str]:
+    return set(getattr(item, "fixturenames", ()))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     left_out = set() if config.getoption("--nightly") else {"nightly"}
     left_out.add("once" if _with_services() else "services")
+    if config.getoption("--site"):
+        left_out.add("one_process")
     if chromium() is None and os.environ.get("CI_BROWSER") != "required":
         left_out.add("browser")
-    deselected = [item for item in items if any(item.get_closest_marker(name) for name in left_out)]
+    deselected = [
+        item
+        for item in items
+        if any(item.get_closest_marker(name) for name in left_out)
+        or (config.getoption("--site") and not {"instance", "site"} & _fixtures_of(item))
+    ]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item not in deselected]
@@ -218,6 +236,7 @@ def start_instance(tmp_path: Path) -> Iterator[Callable[..., Instance]]:
 
 
 @pytest.fixture
-def instance(start_instance: Callable[..., Instance]) -> Instance:
-    """A running instance as a new user has it."""
-    return start_instance()
+def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Instance]:
+    """A running instance as a new user has it, or with `--site` as a larger site has it."""
+    with as_asked(request.config, tmp_path) as made:
+        yield made

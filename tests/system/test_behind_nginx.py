@@ -4,13 +4,9 @@ configures it ("Running a hub"): whichever is killed, nobody notices for longer 
 
 import asyncio
 import contextlib
-import os
-import re
-import shutil
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +15,10 @@ import psycopg
 import pytest
 
 from contexts.transcripts.hooks import LARGEST_AT_ONCE
-from tests.faults.services import PrivateRedis, Service, until
-from tests.instances import ROOT, Instance, temporary_database
+from tests.faults.services import until
+from tests.instances import started, temporary_database
+from tests.system.processes import Process, Site
 from tests.system.sockets import Listener, seqs
-from tests.system.test_separate_processes import WORKER, Process
 
 pytestmark = pytest.mark.services
 NOTICED_SECONDS = 5.0
@@ -30,85 +26,13 @@ PATIENCE = 90.0
 WRITERS = 4
 
 
-class Nginx(Service):
-    """nginx with the README's configuration, but for names, ports and TLS."""
-
-    def __init__(self, servers: list[str]) -> None:
-        super().__init__("nginx")
-        (told,) = re.findall(r"```nginx\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-        for documented, server in zip(("127.0.0.1:8000", "127.0.0.1:8001"), servers, strict=True):
-            assert documented in told
-            told = told.replace(documented, server)
-        # The first server only leads to the second.
-        told = re.sub(r"server \{\s+listen 80;.*?\n\}\n", "", told, flags=re.DOTALL)
-        told = re.sub(r"\s+ssl_certificate\w* [^;]+;", "", told)
-        told = told.replace("listen 443 ssl;", f"listen 127.0.0.1:{self.port};")
-        told = told.replace("hub.example.org", "localhost")
-        paths = "".join(
-            f"{each}_temp_path {self.folder}/{each};"
-            for each in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-        )
-        # Its own user could not reach a folder that is ours alone.
-        user = "user root;" if os.geteuid() == 0 else ""
-        (self.folder / "nginx.conf").write_text(
-            f"{user} daemon off; pid {self.folder}/pid; error_log {self.folder}/errors;"
-            f"events {{}} http {{ access_log off; {paths}\n{told}\n}}"
-        )
-
-    def command(self) -> list[str]:
-        program = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
-        assert program is not None, "nginx is not installed"
-        told = ["-p", str(self.folder), "-c", "nginx.conf", "-e", f"{self.folder}/errors"]
-        return [program, *told]
-
-    def answers(self) -> bool:
-        with contextlib.suppress(httpx.TransportError):
-            return httpx.get(f"{self.url}api/v1/health/live").status_code == 200
-        return False
-
-    @property
-    def url(self) -> str:
-        return f"http://localhost:{self.port}/"
-
-
-@dataclass
-class Site:
-    """The processes of one site, and the way in."""
-
-    webs: list[Instance]
-    workers: list[Process]
-    beat: Process
-    url: str
-    key: str
-
-
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with contextlib.ExitStack() as stack:
-        redis = PrivateRedis()
-        stack.callback(redis.close)
-        redis.start()
-        told = {
-            "REDIS_URL": redis.url(0),
-            "CELERY_BROKER_URL": redis.url(1),
-            "CONTEXTSYS_ALLOWED_HOSTS": "localhost",
-        }
-        database = stack.enter_context(temporary_database(tmp_path))
-        webs = [Instance(tmp_path / "home", database, told) for _ in range(2)]
-        for web in webs:
-            stack.callback(web.kill)
-            web.start()
-        nginx = Nginx([web.url.removeprefix("http://").strip("/") for web in webs])
-        stack.callback(nginx.close)
-        workers = [Process(webs[0], *WORKER, "-c", "2", "-n", f"w{n}@%h") for n in range(2)]
-        beat = Process(webs[0], "beat")
-        made = Site(webs, workers, beat, nginx.url, webs[0].credentials()["agent_key"])
-        try:
-            nginx.start()
-            yield made
-        finally:
-            for process in [*made.workers, made.beat]:
-                process.close()
+    with (
+        temporary_database(tmp_path) as database_url,
+        started(Site(tmp_path / "home", database_url, {})) as made,
+    ):
+        yield made
 
 
 def kill_each_in_turn(site: Site) -> None:
@@ -121,15 +45,15 @@ def kill_each_in_turn(site: Site) -> None:
     for number, worker in enumerate(site.workers):
         worker.close()
         time.sleep(1)
-        site.workers[number] = Process(site.webs[0], *WORKER, "-c", "2", "-n", f"w{number}@%h")
+        site.workers[number] = site.worker(number)
     site.beat.close()
     time.sleep(1)
-    site.beat = Process(site.webs[0], "beat")
+    site.beat = Process(site, "beat")
 
 
 def write_on(site: Site, name: str, over: threading.Event, told: list[tuple[str, float]]) -> None:
     """Progress, and now and then a call that is too large to be read at once, until `over`."""
-    with httpx.Client(base_url=site.url, headers={"Authorization": f"Bearer {site.key}"}) as client:
+    with site.client() as client:
         number = 0
         while not over.is_set():
             number += 1
@@ -158,7 +82,7 @@ def write_on(site: Site, name: str, over: threading.Event, told: list[tuple[str,
 
 
 def test_whichever_process_is_killed_nothing_is_lost_and_nobody_waits_long(site: Site) -> None:
-    with httpx.Client(base_url=site.url, headers={"Authorization": f"Bearer {site.key}"}) as client:
+    with site.client() as client:
         place = {"id": "t1", "branch_id": "b1", "project_id": "p1"}
         made = client.post("api/v1/contexts/task/?create_parents=true", json=place)
         assert made.status_code == 201, made.text
@@ -181,7 +105,9 @@ def test_whichever_process_is_killed_nothing_is_lost_and_nobody_waits_long(site:
 
 async def _heard(site: Site, told: list[tuple[str, float]]) -> list[int]:
     """Kills each process while others write; the numbers that a socket through nginx heard."""
-    listener = Listener([site.url], site.key, "global", "global", descendants=True)
+    listener = Listener(
+        [site.url], site.credentials()["agent_key"], "global", "global", descendants=True
+    )
     listening = asyncio.create_task(listener.run())
     await listener.begun.wait()
     over = threading.Event()
@@ -202,7 +128,7 @@ async def _heard(site: Site, told: list[tuple[str, float]]) -> list[int]:
 
 def _unread(site: Site) -> int:
     """How many large calls no worker has read yet."""
-    with psycopg.connect(site.webs[0].environment["DATABASE_URL"]) as connection:
+    with psycopg.connect(site.environment["DATABASE_URL"]) as connection:
         row = connection.execute("SELECT count(*) FROM contexts_pendingcall").fetchone()
     assert row is not None
     return int(row[0])

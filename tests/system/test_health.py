@@ -105,6 +105,7 @@ def database_away(instance: Instance) -> Iterator[None]:
         connection.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
 
+@pytest.mark.one_process
 def test_without_its_database_it_answers_503_and_comes_back_by_itself(instance: Instance) -> None:
     context = "/api/v1/contexts/global/global/"
     with instance.client() as client, instance.client("wrong") as stranger:

@@ -25,6 +25,7 @@ def held(instance: Instance) -> int:
     return max(sizes)
 
 
+@pytest.mark.one_process
 @pytest.mark.parametrize("with_length", [True, False], ids=["with length", "in chunks"])
 @pytest.mark.parametrize("path", ["hooks/claude-code/", "contexts/task/", "health/"])
 def test_a_body_without_end_fills_no_disk(instance: Instance, path: str, with_length: bool) -> None:

@@ -5,8 +5,6 @@ larger site runs (README, "Running a hub").
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,7 +15,8 @@ import kombu
 import pytest
 
 from tests.faults.services import PrivateRedis, until
-from tests.instances import ROOT, Instance, temporary_database
+from tests.instances import Instance, temporary_database
+from tests.system.processes import WORKER, Process
 
 pytestmark = pytest.mark.services
 # On a machine that has other things to do.
@@ -27,36 +26,7 @@ LONG_PENDING = 4.0
 # Longer than what beat has begun goes on: a stretch of following, and one more that was due.
 WITHOUT_BEAT = 15.0
 RABBITMQ = os.environ.get("RABBITMQ_URL", "")
-WORKER = ("worker", "--without-gossip", "--without-mingle")
 QUEUE = "contextsys"
-
-
-class Process:
-    """`celery -A contextsys …` for an instance."""
-
-    def __init__(self, instance: Instance, *command: str) -> None:
-        self.log = instance.home.parent / f"{command[0]}.log"
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "celery", "-A", "contextsys", *command],
-                cwd=ROOT,
-                env=instance.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-
-    def stop(self) -> int:
-        """SIGTERM; the exit status. The follower's stretch takes 5 s."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=15)
-
-    def close(self) -> None:
-        """Nothing is left of it, nor of what it forked."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
 
 
 class Pair:

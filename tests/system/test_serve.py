@@ -63,6 +63,7 @@ def test_first_start_prints_its_credentials_once_and_keeps_them_for_its_owner_on
     answers_to_its_credentials(instance)
 
 
+@pytest.mark.one_process
 def test_second_start_prints_no_secret_and_changes_none(instance: Instance) -> None:
     made, before = instance.credentials(), kept(instance).read_bytes()
     secret_key = (instance.home / "secret_key").read_bytes()
@@ -96,6 +97,7 @@ def test_a_first_start_killed_at_any_moment_is_made_good_by_the_next(
             instance.kill()
 
 
+@pytest.mark.one_process
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_in_time_with_long_polls_open(instance: Instance, number: int) -> None:
     head = {"Authorization": f"Bearer {instance.credentials()['agent_key']}"}
@@ -134,6 +136,7 @@ def test_a_signal_while_it_starts_ends_it_cleanly(tmp_path: Path, number: int) -
             instance.kill()
 
 
+@pytest.mark.one_process
 def test_acknowledged_writes_survive_a_kill(instance: Instance) -> None:
     acknowledged: list[int] = []
     enough = threading.Event()
@@ -279,6 +282,7 @@ def test_several_starting_at_once_make_one_set_of_credentials(tmp_path: Path) ->
                 each.kill()
 
 
+@pytest.mark.one_process
 def test_files_of_the_instance_stay_in_its_home(instance: Instance) -> None:
     assert instance.home.is_dir()
     assert not os.path.exists("celerybeat-schedule")

@@ -6,8 +6,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from tests.instances import Instance, running
+from tests.instances import Instance
 from tests.pages.browsing import Visit, as_admin, launched, visit
+from tests.system.processes import as_asked
 
 
 @pytest.fixture(scope="package")
@@ -17,9 +18,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="package")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def site(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Instance]:
     """A running instance for all tests here; each makes contexts of its own in it."""
-    with running(tmp_path_factory.mktemp("site")) as instance:
+    with as_asked(request.config, tmp_path_factory.mktemp("site")) as instance:
         yield instance
 
 
