@@ -48,6 +48,7 @@ def wait_until_there(path: Path, process: "subprocess.Popen[str]") -> None:
         assert process.poll() is None, f"serve ended before {path.name} was there"
 
 
+@pytest.mark.one_process
 def test_first_start_prints_its_credentials_once_and_keeps_them_for_its_owner_only(
     instance: Instance,
 ) -> None:
