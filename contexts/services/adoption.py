@@ -73,7 +73,7 @@ class Adoption:
         if foreign.makes_version:
             same = standing.revisions.get((foreign.key, foreign.revision))
             if same is not None:
-                if self._from_hub and known is None:
+                if self._from_hub:
                     self._take_identity(foreign, same)
                 return Taken(Outcome.KNOWN, same)
             outcome, makes_version = self._take_version(foreign, hold)

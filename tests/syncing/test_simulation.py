@@ -29,6 +29,18 @@ def test_nothing_is_lost_and_all_become_equal_whatever_the_seeds(
             simulate(seed, OPERATIONS)
 
 
+@pytest.mark.parametrize(
+    "seed",
+    [
+        # A version was made here while the hub made the same one of an older edit of ours.
+        550,
+    ],
+)
+def test_what_failed_once_holds(seed: int, django_db_blocker: DjangoDbBlocker) -> None:
+    with django_db_blocker.unblock():
+        simulate(seed, NIGHTLY_OPERATIONS)
+
+
 @pytest.mark.nightly
 @pytest.mark.parametrize("first", range(SEEDS, NIGHTLY_SEEDS, 50))
 def test_nothing_is_lost_over_long_runs(first: int, django_db_blocker: DjangoDbBlocker) -> None:
