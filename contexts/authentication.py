@@ -2,7 +2,6 @@
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.http import HttpRequest
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
@@ -18,9 +17,10 @@ class AgentKeyAuthentication(BaseAuthentication):
     """`Authorization: Bearer KEY`. One indexed query, so a revoked key ends at once."""
 
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
-        if not request.headers.get("Authorization"):
+        authorization = request.headers.get("Authorization", "")
+        if not authorization:
             return None
-        key = bearer_key(request)
+        key = bearer_key(authorization)
         agent = agents.with_key(key) if key else None
         if agent is None:
             raise exceptions.AuthenticationFailed("The key is not valid.")
@@ -30,9 +30,9 @@ class AgentKeyAuthentication(BaseAuthentication):
         return "Bearer"
 
 
-def bearer_key(request: Request | HttpRequest) -> str:
-    """The key that `Authorization` holds, `""` without one."""
-    scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+def bearer_key(authorization: str) -> str:
+    """The key in that header, `""` without one."""
+    scheme, _, key = authorization.partition(" ")
     return key.strip() if scheme.lower() == "bearer" else ""
 
 

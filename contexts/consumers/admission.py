@@ -13,7 +13,7 @@ from django.http.request import validate_host
 
 from contexts import agents
 from contexts.access import Caller
-from contexts.authentication import caller_of
+from contexts.authentication import bearer_key, caller_of
 from contexts.models import Agent, Role
 
 Scope = dict[str, Any]
@@ -80,8 +80,7 @@ def shown_at_the_door(scope: Scope) -> Credential | None:
     """
     authorization = _header(scope, b"authorization")
     if authorization is not None:
-        scheme, _, key = authorization.partition(" ")
-        return key_credential(key.strip() if scheme.lower() == "bearer" else "")
+        return key_credential(bearer_key(authorization))
     if _header(scope, b"origin") is None:
         return None
     try:

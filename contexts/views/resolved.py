@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -41,12 +41,11 @@ class Markdown(BaseRenderer):
 class ResolvedViews(ContextViews):
     """`GET resolved/`, in JSON or Markdown."""
 
-    # Set for `resolved`: its plainest form is answered at once.
-    has_plain_form: ClassVar[bool] = False
-
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if self.has_plain_form and (answer := self._at_once(request, **kwargs)) is not None:
-            return answer
+        if self.action_map.get("get") == "resolved":
+            answer = self._at_once(request, **kwargs)
+            if answer is not None:
+                return answer
         return super().dispatch(request, *args, **kwargs)
 
     def _at_once(self, request: HttpRequest, context_id: str) -> HttpResponse | None:
@@ -54,7 +53,7 @@ class ResolvedViews(ContextViews):
 
         None for any other question and where anything is wrong: then all goes DRF's way.
         """
-        key = bearer_key(request)
+        key = bearer_key(request.headers.get("Authorization", ""))
         plain = request.method == "GET" and not request.META.get("QUERY_STRING")
         if not (plain and key and request.META.get("HTTP_ACCEPT", "*/*") in _TAKE_JSON):
             return None
@@ -78,7 +77,7 @@ class ResolvedViews(ContextViews):
             answer.headers[name] = value
         return answer
 
-    @action(detail=True, renderer_classes=[JSONRenderer, Markdown], has_plain_form=True)
+    @action(detail=True, renderer_classes=[JSONRenderer, Markdown])
     def resolved(self, request: Request, context_id: str) -> HttpResponse:
         organization_id = self.caller.organization_id
         include = _included(request)
