@@ -15,6 +15,9 @@ from twisted.internet import defer
 from twisted.internet import reactor as installed_reactor
 from twisted.logger import STDLibLogObserver, globalLogPublisher
 
+from contexts.views import capture
+from syncing.views import largest_push
+
 # Twisted's types name interfaces, of which the installed reactor has several.
 reactor: Any = installed_reactor
 BACKLOG = 1024
@@ -24,8 +27,8 @@ DRAIN_SECONDS = 2.0
 CANCEL_SECONDS = 1.0
 # Of a body, from daphne to Django; its own 8 KiB make a thousand messages of the largest.
 LARGEST_CHUNK = 2**20
-# More than any view reads: of a longer body the rest is not kept, and its view refuses it.
-LARGEST_BODY = 4 * settings.CONTEXTSYS_MAX_DOCUMENT_BYTES + 2**24
+# One byte more than any view reads: of a longer body the rest is not kept, and its view refuses it.
+LARGEST_BODY = 1 + max(capture.LARGEST_BODY, largest_push(), settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 # Sockets close for less than this; what is even larger is not taken into memory.
 LARGEST_FRAME = max(settings.CONTEXTSYS_MAX_DOCUMENT_BYTES, 2**16)

@@ -33,6 +33,11 @@ DEEPEST = documents.MAX_DEPTH + 8
 MOST_CHANGES = 500
 
 
+def largest_push() -> int:
+    """How many bytes a batch of changes may have."""
+    return 2 * document_limit() + LARGEST_ENTRY
+
+
 class OrganizationMismatch(ContextError):
     code = "organization_mismatch"
     status = 409
@@ -113,7 +118,7 @@ class PushView(SyncView):
 
     def post(self, request: Request) -> HttpResponse:
         requests.media_type(request)
-        body = requests.raw_body(request, 2 * document_limit() + LARGEST_ENTRY)
+        body = requests.raw_body(request, largest_push())
         if not body.strip():
             raise MalformedBody("The body is empty.")
         pushed = documents.parse(body, DEEPEST)
