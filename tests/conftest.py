@@ -34,8 +34,8 @@ from contexts.access import Caller  # noqa: E402
 from contexts.changes import Author  # noqa: E402
 from contexts.levels import GLOBAL, TASK  # noqa: E402
 from contexts.models import Membership, Role  # noqa: E402
-from tests.instances import Instance, temporary_database  # noqa: E402
-from tests.system.processes import as_asked  # noqa: E402
+from tests.instances import Instance, running, temporary_database  # noqa: E402
+from tests.system.processes import kind_asked_for  # noqa: E402
 
 Humans = Callable[..., Client]
 
@@ -238,5 +238,5 @@ def start_instance(tmp_path: Path) -> Iterator[Callable[..., Instance]]:
 @pytest.fixture
 def instance(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Instance]:
     """A running instance as a new user has it, or with `--site` as a larger site has it."""
-    with as_asked(request.config, tmp_path) as made:
+    with running(tmp_path, kind_asked_for(request.config)) as made:
         yield made

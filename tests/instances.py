@@ -11,14 +11,13 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
-Kind = TypeVar("Kind", bound="Instance")
 
 
 @contextlib.contextmanager
@@ -38,23 +37,15 @@ def temporary_database(folder: Path) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator["Instance"]:
+def running(folder: Path, kind: "type[Instance] | None" = None) -> Iterator["Instance"]:
     """An instance as a new user has it, in a folder and with a database of its own."""
-    with (
-        temporary_database(folder) as database_url,
-        started(Instance(folder / "home", database_url, {})) as instance,
-    ):
-        yield instance
-
-
-@contextlib.contextmanager
-def started(instance: Kind) -> Iterator[Kind]:
-    """Starts it, and leaves nothing of it."""
-    try:
-        instance.start()
-        yield instance
-    finally:
-        instance.kill()
+    with temporary_database(folder) as database_url:
+        instance = (kind or Instance)(folder / "home", database_url, {})
+        try:
+            instance.start()
+            yield instance
+        finally:
+            instance.kill()
 
 
 class Instance:

@@ -9,14 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.faults.services import PrivateRedis, Service
-from tests.instances import ROOT, Instance, started, temporary_database
+from tests.instances import ROOT, Instance
 
 WORKER = ("worker", "--without-gossip", "--without-mingle")
 
@@ -136,12 +135,6 @@ class Site(Instance):
         self._stack.close()
 
 
-@contextlib.contextmanager
-def as_asked(config: pytest.Config, folder: Path) -> Iterator[Instance]:
-    """A running instance as a new user has it, or with `--site` as a larger site has it."""
-    kind = Site if config.getoption("--site") else Instance
-    with (
-        temporary_database(folder) as database_url,
-        started(kind(folder / "home", database_url, {})) as made,
-    ):
-        yield made
+def kind_asked_for(config: pytest.Config) -> type[Instance]:
+    """What a test that looks from outside looks at: one process, or with `--site` many."""
+    return Site if config.getoption("--site") else Instance

@@ -16,7 +16,7 @@ import pytest
 
 from contexts.transcripts.hooks import LARGEST_AT_ONCE
 from tests.faults.services import until
-from tests.instances import started, temporary_database
+from tests.instances import running
 from tests.system.processes import Process, Site
 from tests.system.sockets import Listener, seqs
 
@@ -28,10 +28,8 @@ WRITERS = 4
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
-    with (
-        temporary_database(tmp_path) as database_url,
-        started(Site(tmp_path / "home", database_url, {})) as made,
-    ):
+    with running(tmp_path, Site) as made:
+        assert isinstance(made, Site)
         yield made
 
 

@@ -6,9 +6,9 @@ import httpx
 import pytest
 from playwright.sync_api import Browser
 
-from tests.instances import Instance
+from tests.instances import Instance, running
 from tests.pages.browsing import Visit, as_admin, launched, visit
-from tests.system.processes import as_asked
+from tests.system.processes import kind_asked_for
 
 
 @pytest.fixture(scope="package")
@@ -22,7 +22,8 @@ def site(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Instance]:
     """A running instance for all tests here; each makes contexts of its own in it."""
-    with as_asked(request.config, tmp_path_factory.mktemp("site")) as instance:
+    kind = kind_asked_for(request.config)
+    with running(tmp_path_factory.mktemp("site"), kind) as instance:
         yield instance
 
 
