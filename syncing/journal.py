@@ -48,12 +48,11 @@ def lanes_of(organization_id: str, keys: Iterable[Key]) -> dict[Key, Lane]:
 
 def find_lanes(organization_id: str, keys: set[Key]) -> dict[Key, Lane]:
     """The lanes that there are of those contexts."""
-    found = {}
+    named = Q()
     for level in {level for level, _ in keys}:
         ids = [context_id for name, context_id in keys if name == level]
-        for lane in owned(organization_id, Lane, level=level, context_id__in=ids):
-            found[lane.key] = lane
-    return found
+        named |= Q(level=level, context_id__in=ids)
+    return {lane.key: lane for lane in owned(organization_id, Lane).filter(named)} if keys else {}
 
 
 def record(organization_id: str, changes: Iterable[Change]) -> None:

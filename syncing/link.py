@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from contexts.levels import Document
 from contexts.models import Feed, owned
+from contexts.prepared import Prepared, PreparedRow
 from syncing import journal, wire
 from syncing.client import CloudClient
 from syncing.errors import (
@@ -27,11 +28,18 @@ logger = logging.getLogger("contextsys.sync")
 # Checkpoints lie this far apart at first; the older ones are thinned out.
 SPACING = 50
 MOST_CHECKPOINTS = 64
+_LINK = PreparedRow(lambda organization: owned(organization, Link), str)
+_APART = Prepared(
+    lambda organization: (
+        owned(organization, Link).exclude(reachable=True, parked="").values_list("cursor")
+    ),
+    str,
+)
 
 
 def link_of(organization_id: str) -> Link:
     """The organization's link, made when there is none yet."""
-    found = owned(organization_id, Link).first()
+    found: Link | None = _LINK.find(organization_id)
     if found is None:
         Link.objects.bulk_create([Link(organization_id=organization_id)], ignore_conflicts=True)
         found = owned(organization_id, Link).get()
@@ -60,9 +68,9 @@ def ask_who(organization_id: str, client: CloudClient) -> Document:
 
 def came(organization_id: str) -> None:
     """The hub answered: what waits for the network is due, and its return is logged once."""
-    apart = owned(organization_id, Link).exclude(reachable=True, parked="")
-    if not apart.exists():
+    if _APART.first(organization_id) is None:
         return
+    apart = owned(organization_id, Link).exclude(reachable=True, parked="")
     with transaction.atomic():
         # Together: a process that ends in between would leave them waiting for their time.
         back = apart.update(reachable=True, parked="")

@@ -59,15 +59,14 @@ class Takeover:
         The others wait for the verdict on our edits, and show what that will make of them.
         """
         apart = owned(self.organization_id, Lane, upstream__isnull=False)
-        if not apart.exists():
-            return set()
         edits = unsettled(self.organization_id).filter(
             lane=OuterRef("pk"), change__makes_version=True
         )
         keys: set[Key] = set()
-        for level in LEVELS.values():
-            rows = owned(self.organization_id, level.model, context_id=OuterRef("context_id"))
-            lanes = apart.filter(~Exists(edits) | ~Exists(rows), level=level.name)
+        for name in apart.values_list("level", flat=True).distinct():
+            model = LEVELS[name].model
+            rows = owned(self.organization_id, model, context_id=OuterRef("context_id"))
+            lanes = apart.filter(~Exists(edits) | ~Exists(rows), level=name)
             keys.update(lane.key for lane in lanes)
         return keys
 
@@ -102,11 +101,8 @@ class Takeover:
         # Parents before children, so that what was blocked by them finds its place.
         order = {name: number for number, name in enumerate(LEVELS)}
         apart: dict[Key, Change | None] = {}
-        clean: list[Key] = []
         for key in sorted(touched, key=lambda each: (order[each[0]], each[1])):
             apart[key] = self._resolve(key)
-            if apart[key] is None and not self.open.get(self._lane_pk(key)):
-                clean.append(key)
         for key in sorted(apart, key=lambda each: order[each[0]], reverse=True):
             # Deletions find their place once those below are gone.
             upstream = apart[key]
@@ -116,7 +112,9 @@ class Takeover:
         # After the numbers, as writers lock: their journal rows come last too.
         self._settle()
         self._note_upstream(apart)
-        self._withdraw(clean)
+        self._withdraw(
+            [key for key in apart if not apart[key] and not self.open.get(self._lane_pk(key))]
+        )
 
     def _lane_pk(self, key: Key) -> int:
         lane = self.lanes.get(key)
@@ -208,26 +206,26 @@ class Takeover:
         )
 
     def _note_upstream(self, apart: dict[Key, Change | None]) -> None:
-        lanes = journal.lanes_of(self.organization_id, (key for key in apart if apart[key]))
+        new = (key for key in apart if apart[key] and key not in self.lanes)
+        self.lanes |= journal.lanes_of(self.organization_id, new)
         for key, upstream in apart.items():
-            lane = lanes.get(key) or self.lanes.get(key)
+            lane = self.lanes.get(key)
             if lane is not None and lane.upstream_id != (upstream.pk if upstream else None):
                 Lane.objects.filter(pk=lane.pk).update(upstream=upstream)
 
     def _withdraw(self, clean: Sequence[Key]) -> None:
         """Takes what the hub made other versions of out of the histories of contexts in step."""
         lanes = [self.lanes[key].pk for key in clean if key in self.lanes]
+        if not lanes:
+            return
         overtaken = owned(self.organization_id, JournalEntry, state=State.SETTLED)
         overtaken = overtaken.filter(lane__in=lanes).exclude(verdict=Verdict.APPLIED)
         doomed = [each.change for each in overtaken.select_related("change")]
         for key in clean:
             provisional = versions(self.organization_id, *key)
-            doomed += provisional.filter(origin_node=wire.PROVISIONAL).only("pk")
-        self.adoption.withdraw(change for change in doomed if self._is_edit(change))
+            doomed += provisional.filter(origin_node=wire.PROVISIONAL).defer("document")
+        self.adoption.withdraw(change for change in doomed if change.makes_version)
         overtaken.delete()
-
-    def _is_edit(self, change: Change) -> bool:
-        return change.makes_version
 
 
 def _operation(current: Document | None, document: Document | None) -> str:

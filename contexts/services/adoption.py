@@ -22,6 +22,9 @@ from contexts.services.rows import redacted
 from contexts.services.standing import Known, Standing, Tip, check_organization
 from contexts.statements import insert, update
 
+# What a change is known by besides its version, and how it is told of.
+IDENTITY = ("origin_node", "mutation_id", "operation", "record", "actor", "at")
+
 
 class Adoption:
     """One transaction's work: what stood before it, and the changes that it will append.
@@ -142,14 +145,11 @@ class Adoption:
 
     def _take_identity(self, foreign: ForeignChange, same: Change) -> None:
         """The same version was made here and there: the hub's account of it is everybody's."""
-        owned(self.organization_id, Change, pk=same.pk).update(
-            origin_node=foreign.origin_node,
-            mutation_id=foreign.mutation_id,
-            operation=foreign.operation,
-            record=redacted(foreign.record),
-            actor=foreign.actor,
-            at=foreign.at,
-        )
+        if same.pk is not None:
+            same.origin_node, same.mutation_id = foreign.mutation
+            same.operation, same.record = foreign.operation, redacted(foreign.record)
+            same.actor, same.at = foreign.actor, foreign.at
+            same.save(update_fields=IDENTITY)
         self.standing.mutations[foreign.mutation] = Known(foreign.revision, same)
         row = self.standing.rows.get(foreign.key)
         if row is None:
