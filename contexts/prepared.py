@@ -4,7 +4,8 @@ Django takes ten times as long to compose their SQL as the database does to answ
 three times as long to plan it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,43 +15,67 @@ from django.db.models import QuerySet
 
 
 class Prepared:
-    """The first row, as a tuple, of what `build` makes of the parameters.
+    """The rows, as tuples, of what `build` makes of the parameters.
 
-    `build` gets as many texts or UUIDs as `kinds` names and must use each as it is, in conditions
-    on columns of that kind; it returns a queryset with `values_list`, of columns that need no
-    conversion.
+    `kinds` are the parameters' types: `str`, `int`, `UUID`, `datetime`, or a list of one (`[str]`)
+    for any number of them. `build` must use each as it is, in conditions on columns of that kind,
+    lists with `__in`; it returns a queryset with `values_list`, of columns that need no conversion.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any, Any]], *kinds: type) -> None:
-        self._build = build
-        # What no caller asks for: it shows where each parameter went.
-        self._marks = [
-            UUID(int=number) if kind is UUID else f"\1{number}" for number, kind in enumerate(kinds)
-        ]
-        # By database: the statement, its parameters (each a value's place, or what is always
-        # the same), and what else is made once.
-        self._composed: dict[str, tuple[str, list[tuple[int | None, Any]], Any]] = {}
+    def __init__(self, build: Callable[..., QuerySet[Any, Any]], *kinds: Any) -> None:
+        self._build, self._kinds = build, kinds
+        self._has_lists = any(isinstance(kind, list) for kind in kinds)
+        # By database, how many rows are wanted, and lengths: the statement, its parameters (each
+        # a value's place, or what is always the same), and what else is made once.
+        self._composed: dict[Any, tuple[str, list[tuple[int | None, Any]], Any]] = {}
 
-    def first(self, *values: str | UUID) -> tuple[Any, ...] | None:
-        row, _ = self._ask(*values)
-        return row
+    def first(self, *values: Any) -> tuple[Any, ...] | None:
+        rows, _ = self._ask(values, 1)
+        return rows[0] if rows else None
 
-    def _ask(self, *values: str | UUID) -> tuple[tuple[Any, ...] | None, Any]:
+    def rows(self, *values: Any) -> list[tuple[Any, ...]]:
+        """All of them; none when one of the lists is empty."""
+        rows, _ = self._ask(values)
+        return rows
+
+    def _ask(self, values: Sequence[Any], most: int | None = None) -> tuple[list[Any], Any]:
+        sizes: tuple[int, ...] = ()
+        if self._has_lists:
+            lists = [
+                _filled_up(value) if isinstance(kind, list) else [value]
+                for kind, value in zip(self._kinds, values, strict=True)
+            ]
+            sizes = tuple(map(len, lists))
+            if not all(sizes):
+                return [], None
+            values = [value for each in lists for value in each]
         database = connections[DEFAULT_DB_ALIAS]
-        sql, parameters, made = self._composed.get(database.vendor) or self._compose(database)
+        key = database.vendor, most, sizes
+        sql, parameters, made = self._composed.get(key) or self._compose(database, key)
         given = _written(database, values)
         with planning_cursor(database) as cursor:
             cursor.execute(
                 sql, [same if place is None else given[place] for place, same in parameters]
             )
-            return cursor.fetchone(), made
+            return cursor.fetchall(), made
 
-    def _compose(self, database: Any) -> tuple[str, list[tuple[int | None, Any]], Any]:
-        compiler = self._build(*self._marks)[:1].query.get_compiler(DEFAULT_DB_ALIAS)
+    def _compose(self, database: Any, key: Any) -> tuple[str, list[tuple[int | None, Any]], Any]:
+        _, most, sizes = key
+        marks = [
+            [_mark(kind[0], number, each) for each in range(size)]
+            if isinstance(kind, list)
+            else _mark(kind, number)
+            for number, (kind, size) in enumerate(
+                zip(self._kinds, sizes or [1] * len(self._kinds), strict=True)
+            )
+        ]
+        query = self._build(*marks)
+        compiler = query[:most].query.get_compiler(DEFAULT_DB_ALIAS)
         sql, found = compiler.as_sql()
-        places = {mark: place for place, mark in enumerate(_written(database, self._marks))}
+        flat = [mark for each in marks for mark in (each if isinstance(each, list) else [each])]
+        places = {mark: place for place, mark in enumerate(_written(database, flat))}
         parameters = [(places.get(each), each) for each in found]
-        composed = self._composed[database.vendor] = sql, parameters, self._made(compiler)
+        composed = self._composed[key] = sql, parameters, self._made(compiler)
         return composed
 
     def _made(self, compiler: Any) -> Any:
@@ -59,22 +84,27 @@ class Prepared:
 
 
 class PreparedRow(Prepared):
-    """The first row as an instance of its model, what `select_related` names with it.
+    """The rows as instances of their model, what `select_related` names with them.
 
-    `build` returns a queryset of instances, whose related ones are never missing; what it defers
-    stays deferred.
+    `build` returns a queryset of instances; what it defers stays deferred.
     """
 
-    def find(self, *values: str | UUID) -> Any:
-        """The instance, None when there is none."""
-        found, made = self._ask(*values)
-        if found is None:
-            return None
-        row, (converters, instance) = list(found), made
-        for place, (convert, expression) in converters.items():
-            for each in convert:
-                row[place] = each(row[place], expression, connection)
-        return instance.of(row)
+    def find(self, *values: Any) -> Any:
+        """The first instance, None when there is none."""
+        found = self.all(*values, most=1)
+        return found[0] if found else None
+
+    def all(self, *values: Any, most: int | None = None) -> list[Any]:
+        """All of them, or the first `most`; none when one of the lists is empty."""
+        rows, made = self._ask(values, most)
+        found = []
+        for row in map(list, rows):
+            converters, instance = made
+            for place, (convert, expression) in converters.items():
+                for each in convert:
+                    row[place] = each(row[place], expression, connection)
+            found.append(instance.of(row))
+        return found
 
     def _made(self, compiler: Any) -> Any:
         select = [column for column, *_ in compiler.select]
@@ -87,15 +117,36 @@ class _Instance:
     def __init__(self, info: dict[str, Any], select: list[Any]) -> None:
         self._model, self._places = info["model"], info["select_fields"]
         self._names = [select[place].target.attname for place in self._places]
+        self._key = self._places[self._names.index(self._model._meta.pk.attname)]
         related = info.get("related_klass_infos", [])
         self._related = [(each["local_setter"], _Instance(each, select)) for each in related]
 
     def of(self, row: list[Any]) -> Any:
+        """The instance, None when the row has none."""
+        if row[self._key] is None:
+            return None
         values = [row[place] for place in self._places]
         instance = self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
         for belongs, each in self._related:
             belongs(instance, each.of(row))
         return instance
+
+
+def _mark(kind: type, number: int, each: int = 0) -> Any:
+    """What no caller asks for: it shows where a parameter went."""
+    if kind is str:
+        return f"\1{number}.{each}"
+    place = number * 10_000 + each
+    if kind is datetime:
+        return datetime(2000, 1, 1, microsecond=place, tzinfo=UTC)
+    return UUID(int=place) if kind is UUID else 1_000_000_000 + place
+
+
+def _filled_up(values: Collection[Any]) -> list[Any]:
+    """The values, the last one repeated, so that there are few lengths to compose for."""
+    found = list(values)
+    length = 1 << (len(found) - 1).bit_length() if found else 0
+    return found + found[-1:] * (length - len(found))
 
 
 def planning_cursor(database: Any = None) -> Any:
@@ -110,8 +161,15 @@ def planning_cursor(database: Any = None) -> Any:
     return database._prepare_cursor(cursor)
 
 
-def _written(database: Any, values: Sequence[str | UUID]) -> list[Any]:
+def _written(database: Any, values: Sequence[Any]) -> list[Any]:
     """The values as the database takes them."""
     if database.features.has_native_uuid_field:
         return list(values)
-    return [value.hex if isinstance(value, UUID) else value for value in values]
+    return [
+        value.hex
+        if isinstance(value, UUID)
+        else database.ops.adapt_datetimefield_value(value)
+        if isinstance(value, datetime)
+        else value
+        for value in values
+    ]

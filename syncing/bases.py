@@ -5,10 +5,26 @@ from typing import Any
 from contexts.errors import Invalid
 from contexts.levels import Document, Level
 from contexts.models import Change, owned, versions
+from contexts.prepared import PreparedRow
 from contexts.services import ForeignChange
 from syncing.models import Receipt
 from syncing.reconciling import fields_of
 from syncing.wire import Verdict
+
+_VERSION = PreparedRow(
+    lambda organization, level, context_id, revision: versions(
+        organization, level, context_id
+    ).filter(revision=revision),
+    *[str] * 4,
+)
+_PUSHED = PreparedRow(
+    lambda organization, level, context_id, revision: (
+        owned(organization, Receipt, level=level, context_id=context_id, pushed_revision=revision)
+        .exclude(verdict=Verdict.APPLIED)
+        .order_by("pk")
+    ),
+    *[str] * 4,
+)
 
 
 class UnknownBase(Exception):
@@ -28,17 +44,12 @@ def base_of(organization_id: str, pushed: ForeignChange, entry: Document) -> Doc
     revision = pushed.parent_revision
     if not revision:
         return None
-    logged = versions(organization_id, *pushed.key).filter(revision=revision).first()
+    logged: Change | None = _VERSION.find(organization_id, *pushed.key, revision)
     if logged is not None:
         is_deletion = logged.operation == Change.Operation.DELETED
         if is_deletion or logged.document is not None:
             return logged.document
-    receipt = (
-        owned(organization_id, Receipt, level=pushed.level.name, context_id=pushed.context_id)
-        .filter(pushed_revision=revision)
-        .exclude(verdict=Verdict.APPLIED)
-        .first()
-    )
+    receipt: Receipt | None = _PUSHED.find(organization_id, *pushed.key, revision)
     if receipt is not None:
         return receipt.document
     if "base" not in entry:

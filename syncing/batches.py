@@ -14,6 +14,7 @@ from django.utils import timezone
 from contexts.documents import to_json
 from contexts.levels import Document
 from contexts.models import Change, owned
+from contexts.prepared import PreparedRow
 from contexts.services import foreign
 from syncing import wire
 from syncing.journal import LONGEST_BACKOFF, State
@@ -21,6 +22,39 @@ from syncing.models import JournalEntry, Lane
 
 # Longer than a push may take, shorter than anyone should wait after a worker was killed.
 LEASE = timedelta(seconds=15)
+LONGEST = timedelta(seconds=LONGEST_BACKOFF)
+
+
+def _is_over(column: str, now: datetime, far: datetime) -> Q:
+    """Whether a time that was set ahead is over.
+
+    One behind `far` is of a clock that was put back since: nobody waits for that day. `far` is
+    twice as far as any is set, as another worker may have set one after we read `now`.
+    """
+    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": far})
+
+
+_DUE = PreparedRow(
+    lambda organization, now, leased, put_off: (
+        owned(organization, JournalEntry, state=State.PENDING)
+        .filter(
+            _is_over("lane__lease_until", now, leased) | Q(lane__lease_until=None),
+            _is_over("lane__next_attempt_at", now, put_off),
+        )
+        .select_related("lane")
+        .order_by("seq")
+    ),
+    *(str, datetime, datetime, datetime),
+)
+_CLAIMED = PreparedRow(
+    lambda organization, token, lanes: (
+        owned(organization, JournalEntry, state=State.PENDING, lane__in=lanes)
+        .filter(lane__lease_token=token)
+        .select_related("lane", "change", "change__entry")
+        .order_by("seq")
+    ),
+    *(str, str, [int]),
+)
 
 
 @dataclass(frozen=True)
@@ -39,14 +73,7 @@ def claim(organization_id: str, node: str, most: int = wire.MOST_ENTRIES) -> Bat
     A lane that failed on its own account is sent alone, so that it cannot fail others.
     """
     now = timezone.now()
-    lane_is_free = _outside("lane__lease_until", now, LEASE) | Q(lane__lease_until=None)
-    lane_is_due = _outside("lane__next_attempt_at", now, timedelta(seconds=LONGEST_BACKOFF))
-    due = (
-        owned(organization_id, JournalEntry, state=State.PENDING)
-        .filter(lane_is_free, lane_is_due)
-        .select_related("lane")
-        .order_by("seq")[:most]
-    )
+    due = _DUE.all(organization_id, now, now + 2 * LEASE, now + 2 * LONGEST, most=most)
     lanes = {entry.lane_id: entry.lane for entry in due}
     if not lanes:
         return None
@@ -56,14 +83,10 @@ def claim(organization_id: str, node: str, most: int = wire.MOST_ENTRIES) -> Bat
     else:
         lanes = {pk: lane for pk, lane in lanes.items() if not _fails_alone(lane)}
     token = secrets.token_hex(16)
-    is_free = _outside("lease_until", now, LEASE) | Q(lease_until=None)
-    Lane.objects.filter(is_free, pk__in=lanes).update(lease_until=now + LEASE, lease_token=token)
-    entries = list(
-        owned(organization_id, JournalEntry, state=State.PENDING, lane__lease_token=token)
-        .filter(lane__in=lanes)
-        .select_related("lane", "change", "change__entry")
-        .order_by("seq")[:most]
-    )
+    Lane.objects.filter(
+        _is_over("lease_until", now, now + 2 * LEASE) | Q(lease_until=None), pk__in=lanes
+    ).update(lease_until=now + LEASE, lease_token=token)
+    entries = _CLAIMED.all(organization_id, token, lanes, most=most)
     taken: list[JournalEntry] = []
     bodies: list[Document] = []
     size = 0
@@ -79,15 +102,6 @@ def claim(organization_id: str, node: str, most: int = wire.MOST_ENTRIES) -> Bat
         release(batch)
         return None
     return batch
-
-
-def _outside(column: str, now: datetime, longest: timedelta) -> Q:
-    """Whether a time that was set `longest` ahead at most is over.
-
-    One much further ahead is of a clock that was put back since: nobody waits for that day. Not
-    one a little further, which another worker may have set after we read `now`.
-    """
-    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + 2 * longest})
 
 
 def _fails_alone(lane: Lane) -> bool:

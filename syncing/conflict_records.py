@@ -10,15 +10,23 @@ from contexts.errors import Invalid
 from contexts.identifiers import uuid7
 from contexts.levels import LEVELS, Document
 from contexts.models import Change, owned
+from contexts.prepared import PreparedRow
 from contexts.queries import timestamp
 from contexts.services import ForeignChange
 from contexts.services.members import context_id_of, optional_of, text_of, time_of, uuid_of
+from contexts.statements import insert
 from syncing.conflicts import Strategy
 from syncing.models import Conflict
 
 Status = Conflict.Status
 # How one is settled that is settled with data of its own.
 OWN = "data"
+_CONFLICT = PreparedRow(
+    lambda organization, conflict_id: owned(
+        organization, Conflict, conflict_id=conflict_id
+    ).select_for_update(no_key=True),
+    *(str, UUID),
+)
 
 
 def opened(
@@ -127,7 +135,7 @@ def note(organization_id: str, record: Any) -> None:
         level = LEVELS.get(text_of(record, "level", 10))
         if level is None:
             raise Invalid({"record": ["A conflict is over a context of a level."]})
-        Conflict(
+        opened = Conflict(
             conflict_id=uuid_of(record, "id"),
             organization_id=organization_id,
             level=level.name,
@@ -139,7 +147,8 @@ def note(organization_id: str, record: Any) -> None:
             rest_applied=bool(record.get("rest_applied", True)),
             actor=text_of(record, "actor", 150),
             at=time_of(record, "at"),
-        ).save(force_insert=True)
+        )
+        insert([opened])
     elif conflict is not None and status == Status.RESOLVED:
         conflict.status = Status.RESOLVED
         conflict.strategy = text_of(record, "strategy", 10)
@@ -158,5 +167,5 @@ def _paths(record: Document) -> list[str]:
 def _named(organization_id: str, record: Any) -> Conflict | None:
     if not isinstance(record, dict):
         return None
-    found = owned(organization_id, Conflict, conflict_id=uuid_of(record, "id"))
-    return found.select_for_update(no_key=True).first()
+    found: Conflict | None = _CONFLICT.find(organization_id, uuid_of(record, "id"))
+    return found

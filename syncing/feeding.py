@@ -9,12 +9,27 @@ from contexts.documents import to_json
 from contexts.errors import Gone, Invalid
 from contexts.levels import LEVELS, Document
 from contexts.models import Change, Feed, owned
+from contexts.prepared import PreparedRow
 from contexts.queries import timestamp
 from contexts.services import foreign
 from syncing import wire
 from syncing.digests import digests
 
 Operation = Change.Operation
+LARGEST = 2**63 - 1
+# Numbers are gapless, so the last one tells how many there are.
+_LATER = PreparedRow(
+    lambda organization, since, last: (
+        owned(organization, Change, seq__gt=since, seq__lte=last)
+        .select_related("entry")
+        .order_by("seq")
+    ),
+    *(str, int, int),
+)
+_FEED = PreparedRow(lambda organization: owned(organization, Feed), str)
+_AT = PreparedRow(
+    lambda organization, seq: owned(organization, Change, seq=seq).only("stamp"), *(str, int)
+)
 
 
 def changes_page(
@@ -27,8 +42,7 @@ def changes_page(
     head or below the floor.
     """
     # The changes before the head: it is then never behind what was read.
-    later = owned(organization_id, Change, seq__gt=since).select_related("entry").order_by("seq")
-    changes = _bounded(later[:limit])
+    changes = _bounded(_LATER.all(organization_id, since, min(since + limit, LARGEST)))
     feed = check_place(organization_id, since, epoch, last)
     if since < feed.floor:
         raise _gone(feed, f"The feed goes from {feed.floor} to {feed.head}.")
@@ -52,7 +66,7 @@ def check_place(organization_id: str, since: int, epoch: str, last: UUID | None)
 
     Raises `Gone` for another epoch, a number beyond the head, another stamp than `last` there.
     """
-    feed = owned(organization_id, Feed).get()
+    feed: Feed = _FEED.find(organization_id)
     if epoch not in ("", feed.epoch):
         raise _gone(feed, "This feed is of another epoch.")
     if since > feed.head:
@@ -69,8 +83,8 @@ def _gone(feed: Feed, sentence: str) -> Gone:
 
 
 def _stamp_at(organization_id: str, seq: int) -> UUID | None:
-    at = owned(organization_id, Change, seq=seq)
-    return at.values_list("stamp", flat=True).first()
+    at: Change | None = _AT.find(organization_id, seq)
+    return at.stamp if at is not None else None
 
 
 def _bounded(changes: Iterable[Change]) -> list[tuple[Change, Document]]:

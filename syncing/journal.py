@@ -16,7 +16,8 @@ from django.utils import timezone
 from contexts.history import head_of
 from contexts.levels import LEVELS
 from contexts.models import Change, owned
-from contexts.statements import insert
+from contexts.prepared import Prepared, PreparedRow
+from contexts.statements import insert, update
 from syncing import wire
 from syncing.models import JournalEntry, Lane, Link, unsettled
 
@@ -24,6 +25,45 @@ State = JournalEntry.State
 Key = tuple[str, str]
 LONGEST_BACKOFF = 300.0
 SWEPT_AT_ONCE = 1000
+_LANES = PreparedRow(
+    lambda organization, level, ids: owned(organization, Lane, level=level, context_id__in=ids),
+    *(str, str, [str]),
+)
+_MISSING = PreparedRow(
+    lambda organization: owned(
+        organization, JournalEntry, state=State.PENDING, last_error__in=wire.MISSING
+    ).select_related("lane", "change"),
+    str,
+)
+
+
+def pushable(organization_id: str) -> QuerySet[Change]:
+    """The changes that a hub can take: not compacted, not withdrawn, not provisional."""
+    news = (Change.Operation.ENTRY_ADDED, Change.Operation.DELEGATED, Change.Operation.CONFLICT)
+    whole = Q(document__isnull=False) | Q(operation=Change.Operation.DELETED)
+    return (
+        owned(organization_id, Change)
+        .filter(Q(makes_version=True) & whole | Q(makes_version=False, operation__in=news))
+        .exclude(origin_node=wire.PROVISIONAL)
+    )
+
+
+def _past_it(organization_id: str, since: int, reached: int) -> QuerySet[Change]:
+    """Changes that were written past the journal."""
+    ours = pushable(organization_id).filter(seq__gt=since, seq__lte=reached, from_hub=False)
+    return ours.exclude(Exists(JournalEntry.objects.filter(change=OuterRef("pk"))))
+
+
+def _settled(organization_id: str, reached: int) -> QuerySet[JournalEntry]:
+    applied = owned(
+        organization_id, JournalEntry, state=State.SETTLED, verdict=wire.Verdict.APPLIED
+    )
+    return applied.filter(seq__lte=reached)
+
+
+_LINK = PreparedRow(lambda organization: owned(organization, Link).select_for_update(), str)
+_PAST_IT = PreparedRow(lambda *asked: _past_it(*asked).defer("document"), str, int, int)
+_SETTLED = Prepared(lambda *asked: _settled(*asked).values_list("pk"), str, int)
 
 
 def has_hub(organization_id: str) -> bool:
@@ -48,11 +88,12 @@ def lanes_of(organization_id: str, keys: Iterable[Key]) -> dict[Key, Lane]:
 
 def find_lanes(organization_id: str, keys: set[Key]) -> dict[Key, Lane]:
     """The lanes that there are of those contexts."""
-    named = Q()
+    found = {}
     for level in {level for level, _ in keys}:
         ids = [context_id for name, context_id in keys if name == level]
-        named |= Q(level=level, context_id__in=ids)
-    return {lane.key: lane for lane in owned(organization_id, Lane).filter(named)} if keys else {}
+        for lane in _LANES.all(organization_id, level, ids):
+            found[lane.key] = lane
+    return found
 
 
 def record(organization_id: str, changes: Iterable[Change]) -> None:
@@ -86,20 +127,18 @@ def sweep(organization_id: str) -> None:
     """
     while True:
         with transaction.atomic():
-            link = owned(organization_id, Link).select_for_update().first()
+            link: Link | None = _LINK.find(organization_id)
             if link is None:
                 return
-            reached = min(head_of(organization_id), link.journaled_to + SWEPT_AT_ONCE)
-            if reached > link.journaled_to:
-                new = pushable(organization_id).filter(
-                    seq__gt=link.journaled_to, seq__lte=reached, from_hub=False
-                )
-                journaled = JournalEntry.objects.filter(change=OuterRef("pk"))
-                _add(organization_id, list(new.filter(~Exists(journaled)).defer("document")))
-                owned(organization_id, Link).update(journaled_to=reached)
-            settled = owned(organization_id, JournalEntry, state=State.SETTLED)
-            settled.filter(verdict=wire.Verdict.APPLIED, seq__lte=reached).delete()
-        if reached - link.journaled_to < SWEPT_AT_ONCE:
+            before = link.journaled_to
+            reached = min(head_of(organization_id), before + SWEPT_AT_ONCE)
+            if reached > before:
+                _add(organization_id, _PAST_IT.all(organization_id, before, reached))
+                link.journaled_to = reached
+                update(link, ("journaled_to",))
+            if _SETTLED.first(organization_id, reached) is not None:
+                _settled(organization_id, reached).delete()
+        if reached - before < SWEPT_AT_ONCE:
             return
 
 
@@ -120,17 +159,6 @@ def offer_again(organization_id: str, after: int) -> int:
         _add(organization_id, changes)
         offered += len(changes)
         after = changes[-1].seq
-
-
-def pushable(organization_id: str) -> QuerySet[Change]:
-    """The changes that a hub can take: not compacted, not withdrawn, not provisional."""
-    news = (Change.Operation.ENTRY_ADDED, Change.Operation.DELEGATED, Change.Operation.CONFLICT)
-    whole = Q(document__isnull=False) | Q(operation=Change.Operation.DELETED)
-    return (
-        owned(organization_id, Change)
-        .filter(Q(makes_version=True) & whole | Q(makes_version=False, operation__in=news))
-        .exclude(origin_node=wire.PROVISIONAL)
-    )
 
 
 def put_off(
@@ -179,14 +207,11 @@ def _due_again(lanes: "QuerySet[Lane]") -> None:
 def no_longer_missing(organization_id: str, keys: set[Key]) -> None:
     """Makes due what the hub put off for want of a context that it has now, one of `keys`."""
     now = timezone.now()
-    waiting = owned(
-        organization_id,
-        JournalEntry,
-        state=State.PENDING,
-        last_error__in=wire.MISSING,
-        lane__next_attempt_at__gt=now,
-    ).select_related("lane", "change")
-    due = [entry.lane_id for entry in waiting if {entry.lane.key, _parent_of(entry)} & keys]
+    due = [
+        entry.lane_id
+        for entry in _MISSING.all(organization_id)
+        if entry.lane.next_attempt_at > now and {entry.lane.key, _parent_of(entry)} & keys
+    ]
     if due:
         Lane.objects.filter(pk__in=due).update(next_attempt_at=now)
 

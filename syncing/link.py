@@ -11,6 +11,7 @@ from django.utils import timezone
 from contexts.levels import Document
 from contexts.models import Feed, owned
 from contexts.prepared import Prepared, PreparedRow
+from contexts.statements import update
 from syncing import journal, wire
 from syncing.client import CloudClient
 from syncing.errors import (
@@ -29,6 +30,12 @@ logger = logging.getLogger("contextsys.sync")
 SPACING = 50
 MOST_CHECKPOINTS = 64
 _LINK = PreparedRow(lambda organization: owned(organization, Link), str)
+_NEWEST_CHECKPOINT = Prepared(
+    lambda organization: (
+        owned(organization, Checkpoint).order_by("-hub_seq").values_list("hub_seq")
+    ),
+    str,
+)
 _APART = Prepared(
     lambda organization: (
         owned(organization, Link).exclude(reachable=True, parked="").values_list("cursor")
@@ -116,15 +123,15 @@ def reached(link: Link, seq: int, stamp: UUID | None, at: datetime) -> None:
     link.cursor, link.synced_at, link.last_error = seq, at, ""
     if moved:
         link.last_stamp = stamp
-    link.save(update_fields=["cursor", "last_stamp", "synced_at", "last_error"])
+    update(link, ("cursor", "last_stamp", "synced_at", "last_error"))
     if moved and stamp is not None:
         _checkpoint(link.organization_id, seq, stamp)
 
 
 def _checkpoint(organization_id: str, hub_seq: int, stamp: UUID) -> None:
     kept = owned(organization_id, Checkpoint).order_by("-hub_seq")
-    newest = kept.first()
-    if newest is not None and hub_seq < newest.hub_seq + SPACING:
+    newest = _NEWEST_CHECKPOINT.first(organization_id)
+    if newest is not None and hub_seq < newest[0] + SPACING:
         return
     head = owned(organization_id, Feed).get().head
     first = unsettled(organization_id).first()

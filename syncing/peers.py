@@ -11,7 +11,13 @@ from django.utils import timezone
 from contexts.access import Caller
 from contexts.errors import ContextError
 from contexts.models import owned
+from contexts.prepared import PreparedRow
 from syncing.models import Peer
+
+_PEER = PreparedRow(
+    lambda organization, node: owned(organization, Peer, node=node).select_for_update(),
+    *(str, str),
+)
 
 
 class NodeCloned(ContextError):
@@ -37,7 +43,7 @@ def recognize(caller: Caller, node: str, incarnation: str, previous: Any) -> Non
     `NodeCloned` when the one known here is none of them.
     """
     note(caller, node)
-    peer = owned(caller.organization_id, Peer, node=node).select_for_update().get()
+    peer: Peer = _PEER.find(caller.organization_id, node)
     known = previous if isinstance(previous, list) else []
     if peer.incarnation not in ("", incarnation, *known):
         raise NodeCloned("Another copy of this node syncs under its name.")

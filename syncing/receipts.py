@@ -10,7 +10,7 @@ from django.utils import timezone
 from contexts.errors import ContextError
 from contexts.levels import Document
 from contexts.models import Change, owned
-from contexts.prepared import Prepared
+from contexts.prepared import PreparedRow
 from contexts.services import ForeignChange
 from contexts.services.rows import redacted
 from syncing.models import Receipt
@@ -25,19 +25,18 @@ class MutationReused(ContextError):
         super().__init__("This mutation id came with another entry before.")
 
 
-_IS_JUDGED = Prepared(
+_OF_MUTATION = PreparedRow(
     lambda organization, node, mutation: owned(
         organization, Receipt, node=node, mutation_id=mutation
-    ).values_list("seq"),
+    ),
     *(str, str, UUID),
 )
 
 
 def find(organization_id: str, node: str, mutation_id: UUID) -> Receipt | None:
-    """The receipt of a node's mutation; mostly there is none."""
-    if _IS_JUDGED.first(organization_id, node, mutation_id) is None:
-        return None
-    return owned(organization_id, Receipt, node=node, mutation_id=mutation_id).first()
+    """The receipt of a node's mutation."""
+    found: Receipt | None = _OF_MUTATION.find(organization_id, node, mutation_id)
+    return found
 
 
 def expire() -> int:

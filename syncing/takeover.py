@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from contexts import services
@@ -18,11 +17,12 @@ from contexts.documents import revision_of
 from contexts.identifiers import uuid7
 from contexts.levels import LEVELS, Document
 from contexts.merging import same
-from contexts.models import Change, owned, versions
+from contexts.models import Change
 from contexts.services import ForeignChange, Outcome
-from syncing import conflict_records, journal, wire
+from contexts.statements import update
+from syncing import conflict_records, journal, lookups, wire
 from syncing.journal import Key, State
-from syncing.models import JournalEntry, Lane, unsettled
+from syncing.models import JournalEntry, Lane
 from syncing.reconciling import reconcile
 from syncing.wire import Verdict
 
@@ -58,16 +58,9 @@ class Takeover:
 
         The others wait for the verdict on our edits, and show what that will make of them.
         """
-        apart = owned(self.organization_id, Lane, upstream__isnull=False)
-        edits = unsettled(self.organization_id).filter(
-            lane=OuterRef("pk"), change__makes_version=True
-        )
         keys: set[Key] = set()
-        for name in apart.values_list("level", flat=True).distinct():
-            model = LEVELS[name].model
-            rows = owned(self.organization_id, model, context_id=OuterRef("context_id"))
-            lanes = apart.filter(~Exists(edits) | ~Exists(rows), level=name)
-            keys.update(lane.key for lane in lanes)
+        for (level,) in lookups.APART.rows(self.organization_id):
+            keys.update(lane.key for lane in lookups.PLACELESS[level].all(self.organization_id))
         return keys
 
     def _settling(self, reached: int) -> dict[tuple[str, UUID], JournalEntry]:
@@ -75,19 +68,21 @@ class Takeover:
         by_origin: dict[str, list[UUID]] = defaultdict(list)
         for foreign in self.foreigns:
             by_origin[foreign.origin_node].append(foreign.mutation_id)
-        told = Q(state=State.SENT, hub_seq__lte=reached)
+        entries = {entry.pk: entry for entry in lookups.SENT.all(self.organization_id, reached)}
         for origin, ids in by_origin.items():
-            told |= Q(change__origin_node=origin, change__mutation_id__in=ids)
-        entries = unsettled(self.organization_id).filter(told).select_related("lane", "change")
-        return {(each.change.origin_node, each.change.mutation_id): each for each in entries}
+            told = lookups.TOLD.all(self.organization_id, origin, ids)
+            entries.update((entry.pk, entry) for entry in told if entry.pk not in entries)
+        return {
+            (each.change.origin_node, each.change.mutation_id): each
+            for each in sorted(entries.values(), key=lambda entry: entry.seq)
+        }
 
     def _open_versions(self) -> dict[int, list[JournalEntry]]:
         """By lane, the entries with an edit that the hub will not have after this page."""
         lanes = [lane.pk for lane in self.lanes.values()]
         settling = {entry.pk for entry in self.settling.values()}
         found: dict[int, list[JournalEntry]] = defaultdict(list)
-        edits = unsettled(self.organization_id).filter(lane__in=lanes, change__makes_version=True)
-        for entry in edits.select_related("change"):
+        for entry in lookups.EDITS.all(self.organization_id, lanes):
             if entry.pk not in settling:
                 found[entry.lane_id].append(entry)
         return found
@@ -96,6 +91,7 @@ class Takeover:
         """Does all of it. Raises what `Adoption` raises."""
         for foreign in self.foreigns:
             self._take(foreign)
+        self._find_doubles()
         touched = {entry.lane.key for entry in self.settling.values()} | set(self.upstream)
         touched |= {key for key, lane in self.lanes.items() if lane.upstream_id is not None}
         # Parents before children, so that what was blocked by them finds its place.
@@ -115,6 +111,19 @@ class Takeover:
         self._withdraw(
             [key for key in apart if not apart[key] and not self.open.get(self._lane_pk(key))]
         )
+
+    def _find_doubles(self) -> None:
+        """Marks what the hub knew by another mutation, and told of before: here it was made twice.
+
+        A deletion, say, that waited for its children while it was made here too.
+        """
+        told = {foreign.mutation for foreign in self.foreigns}
+        for mutation, entry in self.settling.items():
+            change = entry.change
+            if mutation not in told and change.makes_version:
+                place = change.level, change.context_id, change.revision, change.pk
+                if lookups.TWIN.first(self.organization_id, *place) is not None:
+                    entry.verdict = Verdict.MERGED
 
     def _lane_pk(self, key: Key) -> int:
         lane = self.lanes.get(key)
@@ -144,7 +153,11 @@ class Takeover:
         if key in self.upstream:
             return self.upstream[key]
         lane = self.lanes.get(key)
-        return lane.upstream if lane is not None else None
+        if lane is None or lane.upstream_id is None:
+            return None
+        if not Lane.upstream.is_cached(lane):
+            lane.upstream = lookups.CHANGE.find(lane.upstream_id)
+        return lane.upstream
 
     def _resolve(self, key: Key) -> Change | None:
         """Brings the context to where it belongs now; what is still apart from the hub's line."""
@@ -195,15 +208,13 @@ class Takeover:
 
     def _documents(self, key: Key, revisions: set[str]) -> dict[str, Document | None]:
         """The documents of a context's versions, by revision."""
-        logged = versions(self.organization_id, *key).filter(revision__in=revisions - {""})
-        return dict(logged.values_list("revision", "document"))
+        logged = lookups.DOCUMENTS.all(self.organization_id, *key, revisions - {""})
+        return {change.revision: change.document for change in logged}
 
     def _settle(self) -> None:
         for entry in self.settling.values():
             entry.state = State.SETTLED
-        JournalEntry.objects.bulk_update(
-            self.settling.values(), ["state", "verdict"], batch_size=200
-        )
+            update(entry, ("state", "verdict"))
 
     def _note_upstream(self, apart: dict[Key, Change | None]) -> None:
         new = (key for key in apart if apart[key] and key not in self.lanes)
@@ -211,21 +222,21 @@ class Takeover:
         for key, upstream in apart.items():
             lane = self.lanes.get(key)
             if lane is not None and lane.upstream_id != (upstream.pk if upstream else None):
-                Lane.objects.filter(pk=lane.pk).update(upstream=upstream)
+                lane.upstream = upstream
+                update(lane, ("upstream",))
 
     def _withdraw(self, clean: Sequence[Key]) -> None:
         """Takes what the hub made other versions of out of the histories of contexts in step."""
         lanes = [self.lanes[key].pk for key in clean if key in self.lanes]
         if not lanes:
             return
-        overtaken = owned(self.organization_id, JournalEntry, state=State.SETTLED)
-        overtaken = overtaken.filter(lane__in=lanes).exclude(verdict=Verdict.APPLIED)
-        doomed = [each.change for each in overtaken.select_related("change")]
+        overtaken = lookups.OVERTAKEN.all(self.organization_id, lanes)
+        doomed = [entry.change for entry in overtaken]
         for key in clean:
-            provisional = versions(self.organization_id, *key)
-            doomed += provisional.filter(origin_node=wire.PROVISIONAL).defer("document")
+            doomed += lookups.PROVISIONAL.all(self.organization_id, *key)
         self.adoption.withdraw(change for change in doomed if change.makes_version)
-        overtaken.delete()
+        if overtaken:
+            JournalEntry.objects.filter(pk__in=[entry.pk for entry in overtaken]).delete()
 
 
 def _operation(current: Document | None, document: Document | None) -> str:

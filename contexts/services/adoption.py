@@ -72,7 +72,7 @@ class Adoption:
         if known is not None:
             if not (self._from_hub and foreign.makes_version) or known.revision == foreign.revision:
                 return Taken(Outcome.KNOWN, known.change)
-            self._give_way(foreign)
+            self._give_way(known.change)
         if foreign.makes_version:
             same = standing.revisions.get((foreign.key, foreign.revision))
             if same is not None:
@@ -138,10 +138,11 @@ class Adoption:
                 row.created_at = born
                 row.save(update_fields=["created_at"])
 
-    def _give_way(self, foreign: ForeignChange) -> None:
+    def _give_way(self, mine: Change) -> None:
         """Our version of the mutation lets the hub's have its name."""
-        mine = owned(self.organization_id, Change, origin_node=foreign.origin_node)
-        mine.filter(mutation_id=foreign.mutation_id).update(mutation_id=uuid7())
+        mine.mutation_id = uuid7()
+        if mine.pk is not None:
+            update(mine, ("mutation_id",))
 
     def _take_identity(self, foreign: ForeignChange, same: Change) -> None:
         """The same version was made here and there: the hub's account of it is everybody's."""
@@ -149,7 +150,7 @@ class Adoption:
             same.origin_node, same.mutation_id = foreign.mutation
             same.operation, same.record = foreign.operation, redacted(foreign.record)
             same.actor, same.at = foreign.actor, foreign.at
-            same.save(update_fields=IDENTITY)
+            update(same, IDENTITY)
         self.standing.mutations[foreign.mutation] = Known(foreign.revision, same)
         row = self.standing.rows.get(foreign.key)
         if row is None:

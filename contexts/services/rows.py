@@ -1,7 +1,7 @@
 """What all writers of context rows share: locks, preconditions, the next version."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Any
 
@@ -28,6 +28,16 @@ def _locked(level: Level, organization_id: str, context_id: str) -> QuerySet[Con
     return rows.select_for_update(of=("self",), no_key=True)
 
 
+def _all_locked(
+    level: Level, organization_id: str, context_ids: Collection[str]
+) -> QuerySet[Context]:
+    rows = level.rows(organization_id, context_id__in=context_ids).order_by("pk")
+    return rows.select_for_update(of=("self",), no_key=True)
+
+
+_ALL_LOCKED = {
+    name: PreparedRow(partial(_all_locked, level), str, [str]) for name, level in LEVELS.items()
+}
 _LOCKED = {name: PreparedRow(partial(_locked, level), str, str) for name, level in LEVELS.items()}
 
 
@@ -36,6 +46,14 @@ def find_locked(level: Level, organization_id: str, context_id: str) -> Context 
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("A lock needs a transaction.")
     found: Context | None = _LOCKED[level.name].find(organization_id, context_id)
+    return found
+
+
+def find_all_locked(
+    level: Level, organization_id: str, context_ids: Collection[str]
+) -> list[Context]:
+    """The rows that there are of those contexts, locked in one order for everybody."""
+    found: list[Context] = _ALL_LOCKED[level.name].all(organization_id, context_ids)
     return found
 
 

@@ -11,23 +11,48 @@ from django.db.models import Q, QuerySet
 from contexts.errors import IdTaken, Invalid
 from contexts.levels import LEVELS, Key, Level
 from contexts.models import Change, Context, Delegation, Entry, GlobalContext, owned, versions
-from contexts.prepared import Prepared
+from contexts.prepared import Prepared, PreparedRow
 from contexts.services.foreign import ForeignChange
-from contexts.services.rows import Operation, find_locked
+from contexts.services.rows import Operation, find_all_locked
 
-# A hub asks these for each change that is pushed, one at a time, and mostly there is none.
-_IS_LOGGED = Prepared(
-    lambda origin, mutation: Change.objects.filter(
-        origin_node=origin, mutation_id=mutation
-    ).values_list("seq"),
-    str,
-    UUID,
-)
-_IS_VERSION = Prepared(
-    lambda organization, level, context, revision: (
-        versions(organization, level, context).filter(revision=revision).values_list("seq")
+
+def _versions(organization_id: str, level: str, ids: Sequence[str]) -> QuerySet[Change]:
+    return owned(
+        organization_id, Change, level=level, context_id__in=ids, makes_version=True
+    ).order_by("version", "seq")
+
+
+_TIPS = Prepared(
+    lambda organization, level, ids: _versions(organization, level, ids).values_list(
+        "context_id", "version", "revision", "operation"
     ),
-    *[str] * 4,
+    *(str, str, [str]),
+)
+_LOGGED = PreparedRow(
+    lambda origin, ids: Change.objects.filter(origin_node=origin, mutation_id__in=ids).defer(
+        "document", "record"
+    ),
+    *(str, [UUID]),
+)
+_MADE = PreparedRow(
+    lambda organization, level, ids, revisions: (
+        _versions(organization, level, ids)
+        .filter(revision__in=revisions)
+        .defer("document", "record")
+    ),
+    *(str, str, [str], [str]),
+)
+# The versions up to one that tell when a life of the context began, oldest first.
+_BIRTHS = PreparedRow(
+    lambda organization, level, context_id, version: (
+        _versions(organization, level, [context_id])
+        .filter(Q(operation=Operation.CREATED) | Q(born_at__isnull=False), version__lte=version)
+        .defer("document", "record")
+    ),
+    *(str, str, str, int),
+)
+_ENTRIES = PreparedRow(
+    lambda ids: Entry.objects.filter(entry_id__in=ids).only("organization_id", "entry_id"), [UUID]
 )
 _IS_ORGANIZATION = Prepared(
     lambda organization: GlobalContext.objects.filter(context_id=organization).values_list(
@@ -93,15 +118,8 @@ class Standing:
         found: dict[Key, Context] = {}
         for level in LEVELS.values():
             ids = [context_id for name, context_id in keys if name == level.name]
-            if len(ids) == 1:
-                row = find_locked(level, self.organization_id, ids[0])
-                found |= {(level.name, ids[0]): row} if row is not None else {}
-                continue
-            if not ids:
-                continue
-            rows = level.rows(self.organization_id, context_id__in=ids)
-            for each in rows.order_by("pk").select_for_update(of=("self",), no_key=True):
-                found[level.name, each.context_id] = each
+            for row in find_all_locked(level, self.organization_id, ids):
+                found[level.name, row.context_id] = row
         return found
 
     def _tips(self, keys: set[Key]) -> dict[Key, Tip]:
@@ -110,54 +128,41 @@ class Standing:
         for level, context_id in keys - self.rows.keys():
             missing[level].append(context_id)
         for level, ids in missing.items():
-            logged = self.versions(level).filter(context_id__in=ids).order_by("version", "seq")
-            for context_id, version, revision, operation in logged.values_list(
-                "context_id", "version", "revision", "operation"
-            ):
+            logged = _TIPS.rows(self.organization_id, level, ids)
+            for context_id, version, revision, operation in logged:
                 tip = Tip(version, revision, operation == Operation.DELETED)
                 tips[level, context_id] = tip
         return tips
 
     def _mutations(self, foreigns: Sequence[ForeignChange]) -> dict[tuple[str, UUID], Known]:
-        if len(foreigns) == 1 and _IS_LOGGED.first(*foreigns[0].mutation) is None:
-            return {}
         by_origin: dict[str, list[UUID]] = defaultdict(list)
         for foreign in foreigns:
             by_origin[foreign.origin_node].append(foreign.mutation_id)
         found = {}
         for origin, ids in by_origin.items():
-            known = Change.objects.filter(origin_node=origin, mutation_id__in=ids)
-            for change in known.defer("document", "record"):
+            for change in _LOGGED.all(origin, ids):
                 self._refuse_other(change.organization_id)
                 found[origin, change.mutation_id] = Known(change.revision, change)
         return found
 
     def _entry_ids(self, foreigns: Sequence[ForeignChange]) -> set[UUID]:
-        ids = [each.entry.entry_id for each in foreigns if each.entry is not None]
+        ids = {each.entry.entry_id for each in foreigns if each.entry is not None}
         found = set()
-        for entry_id, owner in Entry.objects.filter(entry_id__in=ids).values_list(
-            "entry_id", "organization_id"
-        ):
-            self._refuse_other(owner)
-            found.add(entry_id)
+        for entry in _ENTRIES.all(ids):
+            self._refuse_other(entry.organization_id)
+            found.add(entry.entry_id)
         return found
 
     def _revisions(self, foreigns: Sequence[ForeignChange]) -> dict[tuple[Key, str], Change]:
-        told = [each for each in foreigns if each.makes_version]
-        if len(told) == 1:
-            place = self.organization_id, *told[0].key, told[0].revision
-            if _IS_VERSION.first(*place) is None:
-                return {}
         made: dict[str, list[ForeignChange]] = defaultdict(list)
-        for foreign in told:
-            made[foreign.level.name].append(foreign)
+        for foreign in foreigns:
+            if foreign.makes_version:
+                made[foreign.level.name].append(foreign)
         found = {}
         for level, changes in made.items():
-            logged = self.versions(level).filter(
-                context_id__in={each.context_id for each in changes},
-                revision__in={each.revision for each in changes},
-            )
-            for change in logged.defer("document", "record"):
+            ids = {each.context_id for each in changes}
+            revisions = {each.revision for each in changes}
+            for change in _MADE.all(self.organization_id, level, ids, revisions):
                 found[(level, change.context_id), change.revision] = change
         return found
 
@@ -192,10 +197,6 @@ class Standing:
             self.paths[key] = logged or f"{unknown}{context_id}"
         return self.paths[key]
 
-    def versions(self, level: str) -> QuerySet[Change]:
-        """The versions in the organization's log of contexts of that level."""
-        return owned(self.organization_id, Change, level=level, makes_version=True)
-
     def born(self, foreign: ForeignChange, unsaved: Iterable[Change]) -> datetime:
         """When the life of the context began that `foreign` is a version of.
 
@@ -203,7 +204,7 @@ class Standing:
         """
         if foreign.operation == Operation.CREATED:
             return foreign.at
-        births = list(self._births(foreign.key, foreign.version))
+        births = self._births(foreign.key, foreign.version)
         births += [
             change
             for change in unsaved
@@ -216,15 +217,11 @@ class Standing:
 
     def birth(self, key: Key, version: int) -> datetime | None:
         """When the life that a version belongs to began, as far as the log still tells."""
-        newest = self._births(key, version).last()
-        return _birth(newest) if newest is not None else None
+        births = self._births(key, version)
+        return _birth(births[-1]) if births else None
 
-    def _births(self, key: Key, version: int) -> QuerySet[Change]:
-        """The versions up to `version` that tell when a life of the context began, oldest first."""
-        level, context_id = key
-        begins = Q(operation=Operation.CREATED) | Q(born_at__isnull=False)
-        logged = self.versions(level).filter(begins, context_id=context_id, version__lte=version)
-        return logged.defer("document", "record").order_by("version", "seq")
+    def _births(self, key: Key, version: int) -> list[Change]:
+        return _BIRTHS.all(self.organization_id, *key, version)
 
     def _refuse_other(self, owner: object) -> None:
         if owner != self.organization_id:

@@ -17,6 +17,8 @@ OPERATIONS = 200
 GROUP = 10
 NIGHTLY_SEEDS = 5000
 NIGHTLY_OPERATIONS = 300
+# How many changes a page has when all come to rest: larger ones are what nodes see who catch up.
+PAGES = (7, 40, 40, 40)
 PARITY = int("postgresql" in settings.DATABASES["default"]["ENGINE"])
 
 
@@ -26,7 +28,7 @@ def test_nothing_is_lost_and_all_become_equal_whatever_the_seeds(
 ) -> None:
     with django_db_blocker.unblock():
         for seed in range(first + PARITY, first + GROUP, 2):
-            simulate(seed, OPERATIONS)
+            simulate(seed, OPERATIONS, page_at_rest=PAGES[seed % 4])
 
 
 @pytest.mark.parametrize(
@@ -36,11 +38,13 @@ def test_nothing_is_lost_and_all_become_equal_whatever_the_seeds(
         550,
         # A deletion that waited for its children left overtaken versions in the history.
         1043,
+        # A deletion was made here while the hub's own, the same, waited for the children.
+        1317,
     ],
 )
 def test_what_failed_once_holds(seed: int, django_db_blocker: DjangoDbBlocker) -> None:
     with django_db_blocker.unblock():
-        simulate(seed, NIGHTLY_OPERATIONS)
+        simulate(seed, NIGHTLY_OPERATIONS, page_at_rest=7)
 
 
 @pytest.mark.nightly
@@ -48,7 +52,7 @@ def test_what_failed_once_holds(seed: int, django_db_blocker: DjangoDbBlocker) -
 def test_nothing_is_lost_over_long_runs(first: int, django_db_blocker: DjangoDbBlocker) -> None:
     with django_db_blocker.unblock():
         for seed in range(first, first + 50):
-            simulate(seed, NIGHTLY_OPERATIONS)
+            simulate(seed, NIGHTLY_OPERATIONS, page_at_rest=PAGES[seed % 4])
 
 
 @pytest.mark.parametrize("seed", range(2))

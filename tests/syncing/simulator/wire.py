@@ -80,14 +80,16 @@ class Wire:
         return self._ask(
             "changes",
             lambda: feeding.changes_page(
-                ORGANIZATION, identity().node, since, epoch, last, min(limit, 7)
+                ORGANIZATION, identity().node, since, epoch, last, min(limit, self.world.page)
             ),
         )
 
     def snapshot(self, *, node: str, after: str, limit: int) -> Any:
         return self._ask(
             "snapshot",
-            lambda: feeding.snapshot_page(ORGANIZATION, identity().node, after, min(limit, 7)),
+            lambda: feeding.snapshot_page(
+                ORGANIZATION, identity().node, after, min(limit, self.world.page)
+            ),
         )
 
     def push(self, body: Document) -> Any:

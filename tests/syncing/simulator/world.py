@@ -42,6 +42,9 @@ class World:
 
     seed: int
     skewed: bool = False
+    # How many changes a page has; while all come to rest, they may be more.
+    page: int = 7
+    page_at_rest: int = 40
     chances: Chances = field(default_factory=Chances)
     hub: Party = field(init=False)
     nodes: list[Party] = field(init=False)
