@@ -41,10 +41,14 @@ _ALL_LOCKED = {
 _LOCKED = {name: PreparedRow(partial(_locked, level), str, str) for name, level in LEVELS.items()}
 
 
-def find_locked(level: Level, organization_id: str, context_id: str) -> Context | None:
-    """The row, locked until the transaction ends, its parent loaded; None when missing."""
+def _check_transaction() -> None:
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("A lock needs a transaction.")
+
+
+def find_locked(level: Level, organization_id: str, context_id: str) -> Context | None:
+    """The row, locked until the transaction ends, its parent loaded; None when missing."""
+    _check_transaction()
     found: Context | None = _LOCKED[level.name].find(organization_id, context_id)
     return found
 
@@ -53,6 +57,7 @@ def find_all_locked(
     level: Level, organization_id: str, context_ids: Collection[str]
 ) -> list[Context]:
     """The rows that there are of those contexts, locked in one order for everybody."""
+    _check_transaction()
     found: list[Context] = _ALL_LOCKED[level.name].all(organization_id, context_ids)
     return found
 

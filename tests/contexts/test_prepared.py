@@ -1,6 +1,9 @@
 """Queries that are composed once, and planned once a connection where PostgreSQL answers."""
 
 import uuid
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -8,15 +11,19 @@ from django.db import OperationalError, connection
 from django.db.transaction import TransactionManagementError
 from pytest_django import DjangoAssertNumQueries
 
-from contexts import services
+from contexts import entries, services
 from contexts.access import Caller
-from contexts.levels import TASK
-from contexts.models import Change, owned
+from contexts.levels import LEVELS, TASK
+from contexts.models import Change, Entry, owned
 from contexts.prepared import Prepared, PreparedRow, planning_cursor
 from tests.conftest import make_chain
 from tests.syncing.simulator.parties import new_database, using
 
-RESTLESS = {"%s": "' OR 1=1 --", "quoted": '"\\', "marked": "\x010"}
+RESTLESS = {"%s": "' OR 1=1 --", "quoted": '"\\', "marked": "\x010.0"}
+
+
+def with_data(values: dict[str, Any], **data: Any) -> dict[str, Any]:
+    return {**values, "data": data}
 
 
 def query() -> Prepared:
@@ -97,6 +104,61 @@ def test_a_row_is_what_django_makes_of_it(
     assert not mine._state.adding
     assert asked.find("global", "t2") is None
     assert asked.find("elsewhere", "t1") is None
+
+
+def test_lists_may_have_any_length_and_few_statements_are_made_of_them(
+    owner: Caller, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_chain(owner)
+    for number in range(20):
+        services.update(owner, TASK, "t1", partial(with_data, n=number))
+    mutations = list(Change.objects.order_by("seq").values_list("mutation_id", flat=True))
+    asked = PreparedRow(
+        lambda organization_id, levels, ids: owned(
+            organization_id, Change, level__in=levels, mutation_id__in=ids
+        ).order_by("seq"),
+        *(str, [str], [uuid.UUID]),
+    )
+    for length in range(1, len(mutations) + 1):
+        with django_assert_num_queries(1):
+            found = asked.all("global", LEVELS, mutations[:length])
+        assert [change.mutation_id for change in found] == mutations[:length]
+        of_tasks = asked.all("global", {"task"}, set(mutations[:length]))
+        assert of_tasks == [change for change in found if change.level == "task"]
+    with django_assert_num_queries(0):
+        assert asked.all("global", [], mutations) == asked.all("global", LEVELS, []) == []
+    assert len(mutations) == 24
+    assert len(asked._composed) == 2 * len((1, 2, 4, 8, 16, 32))
+
+
+def test_numbers_and_times_are_compared_as_django_compares_them(owner: Caller) -> None:
+    make_chain(owner)
+    asked = PreparedRow(
+        lambda seq, at: Change.objects.filter(seq__gt=seq, at__lte=at).order_by("seq"),
+        *(int, datetime),
+    )
+    for change in Change.objects.all():
+        for at in (change.at, change.at - timedelta(microseconds=1)):
+            theirs = Change.objects.filter(seq__gt=change.seq - 2, at__lte=at).order_by("seq")
+            assert asked.all(change.seq - 2, at) == list(theirs)
+            assert asked.all(change.seq - 2, at, most=1) == list(theirs[:1])
+
+
+def test_what_is_related_may_be_missing(
+    owner: Caller, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_chain(owner)
+    entries.add(owner, TASK, "t1", Entry.Kind.INSIGHT, "It works.")
+    asked = PreparedRow(
+        lambda organization_id: (
+            owned(organization_id, Change).select_related("entry").order_by("seq")
+        ),
+        str,
+    )
+    found = asked.all("global")
+    with django_assert_num_queries(0):
+        told = [change.entry.content if change.entry is not None else None for change in found]
+    assert told == [None, None, None, None, "It works."]
 
 
 def test_a_lock_needs_a_transaction_on_every_database(owner: Caller) -> None:
