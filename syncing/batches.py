@@ -28,8 +28,8 @@ LONGEST = timedelta(seconds=LONGEST_BACKOFF)
 def _is_over(column: str, now: datetime, far: datetime) -> Q:
     """Whether a time that was set ahead is over.
 
-    One behind `far` is of a clock that was put back since: nobody waits for that day. `far` is
-    twice as far as any is set, as another worker may have set one after we read `now`.
+    One after `far` is of a clock that was put back since: nobody waits for that day. `far` is
+    twice as far ahead as any is set, as another worker may set one after we read `now`.
     """
     return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": far})
 
