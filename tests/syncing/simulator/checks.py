@@ -50,7 +50,8 @@ def state(world: World, party: Party) -> dict[str, Any]:
         found["history"] = [
             (
                 *(each.level, each.context_id, each.version, each.revision, each.operation),
-                *(each.actor, each.at, to_json(each.document) if each.document else None),
+                # As a value: JSON's objects have no order, and PostgreSQL keeps none.
+                *(each.actor, each.at, each.document),
             )
             for each in log
         ]
