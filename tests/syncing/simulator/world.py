@@ -74,6 +74,7 @@ class World:
             try:
                 for party in self.parties:
                     with self.acting(party):
+                        start_anew()
                         services.create(party.caller(), GLOBAL, {}, context_id=ORGANIZATION)
                 yield self
             finally:
