@@ -22,9 +22,6 @@ from contexts.services.rows import redacted
 from contexts.services.standing import Known, Standing, Tip, check_organization
 from contexts.statements import insert, update
 
-# What a change is known by besides its version, and how it is told of.
-IDENTITY = ("origin_node", "mutation_id", "operation", "record", "actor", "at")
-
 
 class Adoption:
     """One transaction's work: what stood before it, and the changes that it will append.
@@ -150,7 +147,7 @@ class Adoption:
             same.origin_node, same.mutation_id = foreign.mutation
             same.operation, same.record = foreign.operation, redacted(foreign.record)
             same.actor, same.at = foreign.actor, foreign.at
-            update(same, IDENTITY)
+            update(same, ("origin_node", "mutation_id", "operation", "record", "actor", "at"))
         self.standing.mutations[foreign.mutation] = Known(foreign.revision, same)
         row = self.standing.rows.get(foreign.key)
         if row is None:

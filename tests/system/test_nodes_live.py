@@ -84,6 +84,7 @@ def test_sockets_of_a_node_hear_what_the_hub_and_its_other_nodes_write(cluster: 
                     if change[1] == "created":
                         listening.append(asyncio.create_task(one.run()))
                         await one.begun.wait()
+                await until(lambda: steps[-1][1] in told(one))
                 for task in listening:
                     task.cancel()
                 await asyncio.gather(*listening, return_exceptions=True)
