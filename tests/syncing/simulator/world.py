@@ -79,7 +79,8 @@ class World:
                 yield self
             finally:
                 for party in self.parties:
-                    party.database.close()
+                    # Django keeps one in memory open.
+                    party.database.connection.close()
 
     @contextmanager
     def acting(self, party: Party) -> Iterator[None]:
