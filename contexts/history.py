@@ -10,12 +10,26 @@ from contexts import merging
 from contexts.errors import Gone, NotFound
 from contexts.levels import Document, Level
 from contexts.models import Change, Feed, owned, versions
+from contexts.prepared import PreparedRow
 from contexts.queries import timestamp
+
+_VERSION = PreparedRow(
+    lambda organization, level, context_id, revision: versions(
+        organization, level, context_id
+    ).filter(revision=revision),
+    *[str] * 4,
+)
 
 
 def versions_of(level: Level, organization_id: str, context_id: str) -> QuerySet[Change]:
     """The versions of a context, newest first; also of a deleted one."""
     return versions(organization_id, level.name, context_id)
+
+
+def version_of(organization_id: str, level: str, context_id: str, revision: str) -> Change | None:
+    """The version of a context that has that revision."""
+    found: Change | None = _VERSION.find(organization_id, level, context_id, revision)
+    return found
 
 
 def previous_of(change: Change) -> Change | None:

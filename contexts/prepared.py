@@ -6,12 +6,17 @@ three times as long to plan it.
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import QuerySet
+
+# Of lists up to this length statements are kept. Longer ones are rare, and may have more members
+# than PostgreSQL takes parameters.
+LONGEST = 1024
 
 
 class Prepared:
@@ -23,8 +28,9 @@ class Prepared:
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any, Any]], *kinds: Any) -> None:
-        self._build, self._kinds = build, kinds
-        self._has_lists = any(isinstance(kind, list) for kind in kinds)
+        self._build = build
+        self._are_lists = [isinstance(kind, list) for kind in kinds]
+        self._kinds = [kind[0] if isinstance(kind, list) else kind for kind in kinds]
         # By database, how many rows are wanted, and lengths: the statement, its parameters (each
         # a value's place, or what is always the same), and what else is made once.
         self._composed: dict[Any, tuple[str, list[tuple[int | None, Any]], Any]] = {}
@@ -39,44 +45,46 @@ class Prepared:
         return rows
 
     def _ask(self, values: Sequence[Any], most: int | None = None) -> tuple[list[Any], Any]:
-        sizes: tuple[int, ...] = ()
-        if self._has_lists:
+        sizes = (1,) * len(values)
+        if any(self._are_lists):
             lists = [
-                _filled_up(value) if isinstance(kind, list) else [value]
-                for kind, value in zip(self._kinds, values, strict=True)
+                _filled_up(value) if is_list else [value]
+                for is_list, value in zip(self._are_lists, values, strict=True)
             ]
             sizes = tuple(map(len, lists))
             if not all(sizes):
                 return [], None
-            values = [value for each in lists for value in each]
+            values = list(chain.from_iterable(lists))
         database = connections[DEFAULT_DB_ALIAS]
         key = database.vendor, most, sizes
-        sql, parameters, made = self._composed.get(key) or self._compose(database, key)
+        is_kept = max(sizes, default=0) <= LONGEST
+        composed = self._composed.get(key)
+        if composed is None:
+            composed = self._compose(database, most, sizes)
+            if is_kept:
+                self._composed[key] = composed
+        sql, parameters, made = composed
         given = _written(database, values)
-        with planning_cursor(database) as cursor:
+        with planning_cursor(database) if is_kept else database.cursor() as cursor:
             cursor.execute(
                 sql, [same if place is None else given[place] for place, same in parameters]
             )
             return cursor.fetchall(), made
 
-    def _compose(self, database: Any, key: Any) -> tuple[str, list[tuple[int | None, Any]], Any]:
-        _, most, sizes = key
+    def _compose(
+        self, database: Any, most: int | None, sizes: Sequence[int]
+    ) -> tuple[str, list[tuple[int | None, Any]], Any]:
         marks = [
-            [_mark(kind[0], number, each) for each in range(size)]
-            if isinstance(kind, list)
-            else _mark(kind, number)
-            for number, (kind, size) in enumerate(
-                zip(self._kinds, sizes or [1] * len(self._kinds), strict=True)
-            )
+            [_mark(kind, number, each) for each in range(size)]
+            for number, (kind, size) in enumerate(zip(self._kinds, sizes, strict=True))
         ]
-        query = self._build(*marks)
+        given = zip(self._are_lists, marks, strict=True)
+        query = self._build(*(mark if is_list else mark[0] for is_list, mark in given))
         compiler = query[:most].query.get_compiler(DEFAULT_DB_ALIAS)
         sql, found = compiler.as_sql()
-        flat = [mark for each in marks for mark in (each if isinstance(each, list) else [each])]
-        places = {mark: place for place, mark in enumerate(_written(database, flat))}
-        parameters = [(places.get(each), each) for each in found]
-        composed = self._composed[key] = sql, parameters, self._made(compiler)
-        return composed
+        flat = _written(database, list(chain.from_iterable(marks)))
+        places = {mark: place for place, mark in enumerate(flat)}
+        return sql, [(places.get(each), each) for each in found], self._made(compiler)
 
     def _made(self, compiler: Any) -> Any:
         """What is made once of the composed query."""
@@ -132,20 +140,22 @@ class _Instance:
         return instance
 
 
-def _mark(kind: type, number: int, each: int = 0) -> Any:
-    """What no caller asks for: it shows where a parameter went."""
+def _mark(kind: type, number: int, each: int) -> Any:
+    """What no caller asks for: it shows where a parameter went, the `each`th of a list."""
     if kind is str:
         return f"\1{number}.{each}"
-    place = number * 10_000 + each
     if kind is datetime:
-        return datetime(2000, 1, 1, microsecond=place, tzinfo=UTC)
+        return datetime(2000 + number, 1, 1, microsecond=each, tzinfo=UTC)
+    place = 1_000_000 * number + each
     return UUID(int=place) if kind is UUID else 1_000_000_000 + place
 
 
 def _filled_up(values: Collection[Any]) -> list[Any]:
     """The values, the last one repeated, so that there are few lengths to compose for."""
     found = list(values)
-    length = 1 << (len(found) - 1).bit_length() if found else 0
+    if not found or len(found) > LONGEST:
+        return found
+    length = 1 << (len(found) - 1).bit_length()
     return found + found[-1:] * (length - len(found))
 
 

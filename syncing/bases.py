@@ -3,20 +3,15 @@
 from typing import Any
 
 from contexts.errors import Invalid
+from contexts.history import version_of
 from contexts.levels import Document, Level
-from contexts.models import Change, owned, versions
+from contexts.models import Change, owned
 from contexts.prepared import PreparedRow
 from contexts.services import ForeignChange
 from syncing.models import Receipt
 from syncing.reconciling import fields_of
 from syncing.wire import Verdict
 
-_VERSION = PreparedRow(
-    lambda organization, level, context_id, revision: versions(
-        organization, level, context_id
-    ).filter(revision=revision),
-    *[str] * 4,
-)
 _PUSHED = PreparedRow(
     lambda organization, level, context_id, revision: (
         owned(organization, Receipt, level=level, context_id=context_id, pushed_revision=revision)
@@ -44,7 +39,7 @@ def base_of(organization_id: str, pushed: ForeignChange, entry: Document) -> Doc
     revision = pushed.parent_revision
     if not revision:
         return None
-    logged: Change | None = _VERSION.find(organization_id, *pushed.key, revision)
+    logged = version_of(organization_id, *pushed.key, revision)
     if logged is not None:
         is_deletion = logged.operation == Change.Operation.DELETED
         if is_deletion or logged.document is not None:

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from contexts.documents import to_json
+from contexts.history import version_of
 from contexts.levels import Document
 from contexts.models import Change, owned
 from contexts.prepared import PreparedRow
@@ -120,10 +121,9 @@ def _body(entry: JournalEntry, node: str) -> Document:
 
 def base_of(change: Change) -> Document | None:
     """The document of the version that `change` edited; None when there was none."""
-    of_context = owned(
-        change.organization_id, Change, level=change.level, context_id=change.context_id
+    parent = version_of(
+        change.organization_id, change.level, change.context_id, change.parent_revision
     )
-    parent = of_context.filter(revision=change.parent_revision, makes_version=True).first()
     return parent.document if parent is not None else None
 
 

@@ -135,20 +135,23 @@ def note(organization_id: str, record: Any) -> None:
         level = LEVELS.get(text_of(record, "level", 10))
         if level is None:
             raise Invalid({"record": ["A conflict is over a context of a level."]})
-        opened = Conflict(
-            conflict_id=uuid_of(record, "id"),
-            organization_id=organization_id,
-            level=level.name,
-            context_id=context_id_of(record, "context_id", level),
-            base=optional_of(record, "base"),
-            ours=optional_of(record, "ours"),
-            theirs=optional_of(record, "theirs"),
-            paths=_paths(record),
-            rest_applied=bool(record.get("rest_applied", True)),
-            actor=text_of(record, "actor", 150),
-            at=time_of(record, "at"),
+        insert(
+            [
+                Conflict(
+                    conflict_id=uuid_of(record, "id"),
+                    organization_id=organization_id,
+                    level=level.name,
+                    context_id=context_id_of(record, "context_id", level),
+                    base=optional_of(record, "base"),
+                    ours=optional_of(record, "ours"),
+                    theirs=optional_of(record, "theirs"),
+                    paths=_paths(record),
+                    rest_applied=bool(record.get("rest_applied", True)),
+                    actor=text_of(record, "actor", 150),
+                    at=time_of(record, "at"),
+                ),
+            ]
         )
-        insert([opened])
     elif conflict is not None and status == Status.RESOLVED:
         conflict.status = Status.RESOLVED
         conflict.strategy = text_of(record, "strategy", 10)

@@ -16,15 +16,11 @@ from syncing import wire
 from syncing.digests import digests
 
 Operation = Change.Operation
-LARGEST = 2**63 - 1
-# Numbers are gapless, so the last one tells how many there are.
 _LATER = PreparedRow(
-    lambda organization, since, last: (
-        owned(organization, Change, seq__gt=since, seq__lte=last)
-        .select_related("entry")
-        .order_by("seq")
+    lambda organization, since: (
+        owned(organization, Change, seq__gt=since).select_related("entry").order_by("seq")
     ),
-    *(str, int, int),
+    *(str, int),
 )
 _FEED = PreparedRow(lambda organization: owned(organization, Feed), str)
 _AT = PreparedRow(
@@ -42,7 +38,7 @@ def changes_page(
     head or below the floor.
     """
     # The changes before the head: it is then never behind what was read.
-    changes = _bounded(_LATER.all(organization_id, since, min(since + limit, LARGEST)))
+    changes = _bounded(_LATER.all(organization_id, since, most=limit))
     feed = check_place(organization_id, since, epoch, last)
     if since < feed.floor:
         raise _gone(feed, f"The feed goes from {feed.floor} to {feed.head}.")

@@ -26,7 +26,9 @@ Key = tuple[str, str]
 LONGEST_BACKOFF = 300.0
 SWEPT_AT_ONCE = 1000
 _LANES = PreparedRow(
-    lambda organization, level, ids: owned(organization, Lane, level=level, context_id__in=ids),
+    lambda organization, level, ids: owned(
+        organization, Lane, level=level, context_id__in=ids
+    ).select_related("upstream"),
     *(str, str, [str]),
 )
 _MISSING = PreparedRow(
@@ -61,7 +63,7 @@ def _settled(organization_id: str, reached: int) -> QuerySet[JournalEntry]:
     return applied.filter(seq__lte=reached)
 
 
-_LINK = PreparedRow(lambda organization: owned(organization, Link).select_for_update(), str)
+_LOCKED_LINK = PreparedRow(lambda organization: owned(organization, Link).select_for_update(), str)
 _PAST_IT = PreparedRow(lambda *asked: _past_it(*asked).defer("document"), str, int, int)
 _SETTLED = Prepared(lambda *asked: _settled(*asked).values_list("pk"), str, int)
 
@@ -87,7 +89,7 @@ def lanes_of(organization_id: str, keys: Iterable[Key]) -> dict[Key, Lane]:
 
 
 def find_lanes(organization_id: str, keys: set[Key]) -> dict[Key, Lane]:
-    """The lanes that there are of those contexts."""
+    """The lanes that there are of those contexts, with what is upstream of them."""
     found = {}
     for level in {level for level, _ in keys}:
         ids = [context_id for name, context_id in keys if name == level]
@@ -127,7 +129,7 @@ def sweep(organization_id: str) -> None:
     """
     while True:
         with transaction.atomic():
-            link: Link | None = _LINK.find(organization_id)
+            link: Link | None = _LOCKED_LINK.find(organization_id)
             if link is None:
                 return
             before = link.journaled_to

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 
 from contexts.levels import LEVELS, Level
-from contexts.models import Change, owned, versions
+from contexts.models import owned, versions
 from contexts.prepared import Prepared, PreparedRow
 from syncing import wire
 from syncing.models import JournalEntry, Lane, unsettled
@@ -56,7 +56,6 @@ EDITS = PreparedRow(
     ),
     *(str, [int]),
 )
-CHANGE = PreparedRow(lambda key: Change.objects.filter(pk=key), int)
 DOCUMENTS = PreparedRow(
     lambda organization, level, context_id, revisions: (
         versions(organization, level, context_id)

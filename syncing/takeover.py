@@ -22,7 +22,7 @@ from contexts.services import ForeignChange, Outcome
 from contexts.statements import update
 from syncing import conflict_records, journal, lookups, wire
 from syncing.journal import Key, State
-from syncing.models import JournalEntry, Lane
+from syncing.models import JournalEntry
 from syncing.reconciling import reconcile
 from syncing.wire import Verdict
 
@@ -153,11 +153,7 @@ class Takeover:
         if key in self.upstream:
             return self.upstream[key]
         lane = self.lanes.get(key)
-        if lane is None or lane.upstream_id is None:
-            return None
-        if not Lane.upstream.is_cached(lane):
-            lane.upstream = lookups.CHANGE.find(lane.upstream_id)
-        return lane.upstream
+        return lane.upstream if lane is not None else None
 
     def _resolve(self, key: Key) -> Change | None:
         """Brings the context to where it belongs now; what is still apart from the hub's line."""

@@ -138,8 +138,7 @@ class Adoption:
     def _give_way(self, mine: Change) -> None:
         """Our version of the mutation lets the hub's have its name."""
         mine.mutation_id = uuid7()
-        if mine.pk is not None:
-            update(mine, ("mutation_id",))
+        update(mine, ("mutation_id",))
 
     def _take_identity(self, foreign: ForeignChange, same: Change) -> None:
         """The same version was made here and there: the hub's account of it is everybody's."""

@@ -131,6 +131,20 @@ def test_lists_may_have_any_length_and_few_statements_are_made_of_them(
     assert len(asked._composed) == 2 * len((1, 2, 4, 8, 16, 32))
 
 
+def test_lists_may_be_longer_than_a_statement_has_parameters_and_are_then_not_kept(
+    owner: Caller,
+) -> None:
+    make_chain(owner)
+    asked = PreparedRow(
+        lambda seqs, ids: Change.objects.filter(seq__in=seqs, id__in=ids).order_by("seq"),
+        *([int], [int]),
+    )
+    many = range(70_000 if connection.vendor == "postgresql" else 15_000)
+    assert asked.all(many, many) == list(Change.objects.filter(pk__in=many).order_by("seq"))
+    assert asked.all(many, [-1]) == []
+    assert not asked._composed
+
+
 def test_numbers_and_times_are_compared_as_django_compares_them(owner: Caller) -> None:
     make_chain(owner)
     asked = PreparedRow(
