@@ -1,5 +1,6 @@
 """A PostgreSQL and a Redis of a test's own, to be killed without hurting anyone else."""
 
+import abc
 import os
 import shutil
 import signal
@@ -33,7 +34,7 @@ def _program(name: str) -> str:
     return found
 
 
-class Service:
+class Service(abc.ABC):
     """A process that answers on a port of its own, and may be killed and started again."""
 
     def __init__(self, name: str) -> None:
@@ -41,11 +42,13 @@ class Service:
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
+    @abc.abstractmethod
     def command(self) -> list[str]:
-        raise NotImplementedError
+        """What starts it."""
 
+    @abc.abstractmethod
     def answers(self) -> bool:
-        raise NotImplementedError
+        """Whether it takes connections."""
 
     def user(self) -> str | None:
         return None

@@ -5,7 +5,7 @@ from typing import Any
 
 from contexts import services
 from contexts.access import Caller
-from contexts.levels import PROJECT, Document
+from contexts.levels import LEVELS, PROJECT, Document
 from contexts.models import owned
 from syncing import pull
 from syncing.client import CloudClient
@@ -61,6 +61,20 @@ def states() -> dict[str, str]:
 def told(hub: ScriptedHub) -> list[list[str]]:
     """The contexts in each push so far."""
     return [[entry["context_id"] for entry in entries] for entries in hub.pushed]
+
+
+def merging(hub: ScriptedHub, **data: Any) -> Callable[[Document], Document]:
+    """A judge that makes the hub's next version of what is pushed, with `data`."""
+
+    def merge(entry: Document) -> Document:
+        level, context_id = LEVELS[entry["level"]], entry["context_id"]
+        before = hub.newest(level, context_id)
+        assert before is not None
+        merged = hub.version(level, context_id, {**before["document"], "data": data}, before)
+        merged |= {"mutation_id": entry["mutation_id"], "origin_node": entry["origin_node"]}
+        return {"verdict": "merged", "seq": hub.tell(merged), "revision": merged["revision"]}
+
+    return merge
 
 
 def only_for(name: str, result: Document) -> Callable[[Document], Document | None]:

@@ -6,13 +6,13 @@ import pytest
 
 from contexts import services
 from contexts.access import Caller
-from contexts.levels import BRANCH, LEVELS, PROJECT, TASK, Document
+from contexts.levels import BRANCH, PROJECT, TASK, Level
 from contexts.models import versions
 from syncing.client import CloudClient
 from syncing.models import Lane
 from syncing.push import push_due
 from tests.syncing.hubs import ORGANIZATION, ScriptedHub
-from tests.syncing.node.deeds import only_for, pull_all
+from tests.syncing.node.deeds import merging, only_for, pull_all
 
 
 @pytest.fixture
@@ -24,21 +24,21 @@ def chain(hub: ScriptedHub, client: CloudClient) -> None:
     pull_all(client)
 
 
-def note(author: Caller, level: str, context_id: str, **values: Any) -> None:
-    services.update(author, LEVELS[level], context_id, lambda old: {**old, "data": values})
+def note(author: Caller, level: Level, context_id: str, **values: Any) -> None:
+    services.update(author, level, context_id, lambda old: {**old, "data": values})
 
 
-def at_the_hub(hub: ScriptedHub, level: str, context_id: str) -> list[tuple[int, str]]:
+def at_the_hub(hub: ScriptedHub, level: Level, context_id: str) -> list[tuple[int, str]]:
     """Version and revision of a context's history, newest first."""
     return [
         (change["version"], change["revision"])
         for change in reversed(hub.feed)
-        if (change["level"], change["context_id"]) == (level, context_id)
+        if (change["level"], change["context_id"]) == (level.name, context_id)
     ]
 
 
-def here(level: str, context_id: str) -> list[tuple[int, str]]:
-    return list(versions(ORGANIZATION, level, context_id).values_list("version", "revision"))
+def here(level: Level, context_id: str) -> list[tuple[int, str]]:
+    return list(versions(ORGANIZATION, level.name, context_id).values_list("version", "revision"))
 
 
 @pytest.mark.usefixtures("chain")
@@ -47,34 +47,24 @@ def test_one_that_waited_for_its_children_leaves_the_hubs_history(
 ) -> None:
     """Both were edited here and there; the hub merged that, and deleted both, in one page."""
     for level, context_id in ((BRANCH, "b1"), (TASK, "t1")):
-        note(owner, level.name, context_id, mine=1)
+        note(owner, level, context_id, mine=1)
         hub.write(level, context_id, data={"theirs": 1})
     pull_all(client)
-
-    def merge(entry: Document) -> Document:
-        level, context_id = LEVELS[entry["level"]], entry["context_id"]
-        before = hub.newest(level, context_id)
-        assert before is not None
-        document = {**before["document"], "data": {"theirs": 1, "mine": 1}}
-        merged = hub.version(level, context_id, document, before)
-        merged |= {"mutation_id": entry["mutation_id"], "origin_node": entry["origin_node"]}
-        return {"verdict": "merged", "seq": hub.tell(merged), "revision": merged["revision"]}
-
-    hub.judge = merge
+    hub.judge = merging(hub, theirs=1, mine=1)
     push_due(ORGANIZATION, client)
     hub.write(TASK, "t1", gone=True)
     hub.write(BRANCH, "b1", gone=True)
     pull_all(client)
     assert not BRANCH.rows(ORGANIZATION).exists()
-    assert here("task", "t1") == at_the_hub(hub, "task", "t1")
-    assert here("branch", "b1") == at_the_hub(hub, "branch", "b1")
+    assert here(TASK, "t1") == at_the_hub(hub, TASK, "t1")
+    assert here(BRANCH, "b1") == at_the_hub(hub, BRANCH, "b1")
 
 
 @pytest.mark.usefixtures("chain")
 def test_one_that_was_made_here_too_meanwhile_is_in_the_history_once(
     hub: ScriptedHub, client: CloudClient, owner: Caller
 ) -> None:
-    note(owner, "task", "t1", mine=1)
+    note(owner, TASK, "t1", mine=1)
     hub.write(TASK, "t1", gone=True)
     deletion = hub.write(BRANCH, "b1", gone=True)
     seq = len(hub.feed)
@@ -89,4 +79,4 @@ def test_one_that_was_made_here_too_meanwhile_is_in_the_history_once(
     hub.judge = lambda entry: known if entry["context_id"] == "b1" else refuse(entry)
     push_due(ORGANIZATION, client)
     pull_all(client)
-    assert here("branch", "b1") == at_the_hub(hub, "branch", "b1")
+    assert here(BRANCH, "b1") == at_the_hub(hub, BRANCH, "b1")

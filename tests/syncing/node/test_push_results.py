@@ -15,7 +15,7 @@ from syncing.journal import State
 from syncing.models import JournalEntry, Lane
 from syncing.push import push_due
 from tests.syncing.hubs import ORGANIZATION, Asked, ScriptedHub, always, exchange
-from tests.syncing.node.deeds import edit, make, only_for, states, told
+from tests.syncing.node.deeds import edit, make, merging, only_for, states, told
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -59,16 +59,8 @@ def test_a_merged_edit_gives_way_to_the_hubs_version_of_it(
     make(owner, "p1")
     exchange(client)
     edit(owner, "p1", mine=1)
-    first = hub.write(PROJECT, "p1", data={"theirs": 1})
-
-    def merge(entry: Document) -> Document:
-        document = {**first["document"], "data": {"theirs": 1, "mine": 1}}
-        merged = hub.version(PROJECT, "p1", document, first)
-        merged |= {"mutation_id": entry["mutation_id"], "origin_node": entry["origin_node"]}
-        seq = hub.tell(merged)
-        return {"verdict": "merged", "seq": seq, "revision": merged["revision"]}
-
-    hub.judge = merge
+    hub.write(PROJECT, "p1", data={"theirs": 1})
+    hub.judge = merging(hub, theirs=1, mine=1)
     exchange(client)
     row = PROJECT.rows(ORGANIZATION).get()
     assert (row.version, row.data) == (3, {"theirs": 1, "mine": 1})

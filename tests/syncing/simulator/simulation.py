@@ -40,9 +40,9 @@ class Simulation(World):
 
     def synchronize(self) -> None:
         """Comes to rest once, and goes on under the same chances."""
-        chances, page = self.chances, self.page
+        chances = self.chances
         self.come_to_rest()
-        self.chances, self.page = chances, page
+        self.chances = chances
 
     def write(self, party: Party) -> None:
         Agent(self, party).write()
@@ -85,7 +85,7 @@ class Simulation(World):
 
     def come_to_rest(self) -> None:
         """Nobody writes any more and the network works: all that waits gets through."""
-        self.chances, self.page = CALM, self.page_at_rest
+        self.chances = CALM
         while self.late:
             self.late.pop(0)()
         for _ in range(60):
@@ -102,12 +102,11 @@ class Simulation(World):
         raise AssertionError("they do not come to rest\n" + unrest(self))
 
 
-def simulate(seed: int, operations: int, **how: Any) -> Simulation:
-    """Runs `operations` acts under the seed, lets everything come to rest and checks it.
-
-    `how`: the fields of `World`.
-    """
-    world = Simulation(seed, **how)
+def simulate(
+    seed: int, operations: int, *, skewed: bool = False, page_at_rest: int = 40
+) -> Simulation:
+    """Runs `operations` acts under the seed, lets everything come to rest and checks it."""
+    world = Simulation(seed, skewed=skewed, page_at_rest=page_at_rest)
     with world.running():
         world.steps(operations)
         world.come_to_rest()

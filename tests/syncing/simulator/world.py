@@ -42,8 +42,6 @@ class World:
 
     seed: int
     skewed: bool = False
-    # How many changes a page has; while all come to rest, they may be more.
-    page: int = 7
     page_at_rest: int = 40
     chances: Chances = field(default_factory=Chances)
     hub: Party = field(init=False)
@@ -61,6 +59,11 @@ class World:
     @property
     def parties(self) -> list[Party]:
         return [self.hub, *self.nodes]
+
+    @property
+    def page(self) -> int:
+        """How many changes a page has."""
+        return self.page_at_rest if self.chances is CALM else 7
 
     @contextmanager
     def running(self) -> Iterator["World"]:
